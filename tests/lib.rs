@@ -1,0 +1,1 @@
+//! The lab, and what no single crate can prove.
