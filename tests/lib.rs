@@ -1,1 +1,8 @@
 //! The lab, and what no single crate can prove.
+//!
+//! - `contracts` holds the repository to what its documents say.
+//! - `end_to_end` builds and boots a real image, as a user would.
+//! - `benches/promises` measures every figure that is promised anywhere.
+
+/// The repository: where it is, and which files git tracks in it.
+pub mod repository;
