@@ -11,6 +11,8 @@
 pub mod cancel;
 /// Debian packages.
 pub mod debian;
+/// Signed envelopes.
+pub mod dsse;
 /// What turns a base disk into an image.
 pub mod engine;
 /// How the program ends.
@@ -19,12 +21,18 @@ pub mod exit;
 pub mod files;
 /// Boots an image and reads its report.
 pub mod gate;
+/// The way by which binaries come in.
+pub mod import;
+/// Statements about files.
+pub mod intoto;
 /// What long work tells.
 pub mod progress;
 /// Machines of this host.
 pub mod qemu;
 /// What an image is made of.
 pub mod recipe;
+/// The key that statements are signed with.
+pub mod sign;
 /// Programs that may be run.
 pub mod tool;
 /// The disk format that Azure takes.
