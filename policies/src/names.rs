@@ -128,6 +128,60 @@ word!(
     }
 );
 
+word!(
+    /// Name of a storage account: 3 to 24 lower-case letters and digits.
+    AccountName,
+    "a storage account's name: 3 to 24 lower-case letters and digits",
+    |text| {
+        (3..=24).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    }
+);
+
+word!(
+    /// Name of a container in a storage account: 3 to 63 lower-case letters, digits and single dashes.
+    ContainerName,
+    "a container's name: 3 to 63 lower-case letters, digits and single dashes",
+    |text| {
+        (3..=63).contains(&text.len())
+            && text.split('-').all(|part| {
+                !part.is_empty()
+                    && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            })
+    }
+);
+
+word!(
+    /// Client id of a managed identity: a UUID in lower case with its four dashes.
+    ClientId,
+    "a client id such as `01234567-89ab-cdef-0123-456789abcdef`",
+    |text| {
+        text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+            && text
+                .bytes()
+                .all(|b| b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    }
+);
+
+word!(
+    /// A full host name in lower case, such as `stsecure.blob.core.windows.net`; never an address, which
+    /// would be let through without the proof that a name's answer lies where it must.
+    HostName,
+    "a full host name in lower case such as `stsecure.blob.core.windows.net`",
+    |text| {
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        let is_address = text.parse::<std::net::IpAddr>().is_ok();
+        text.len() <= 253 && text.contains('.') && !is_address && text.split('.').all(label)
+    }
+);
+
 /// Permission bits of a file, at most `7777`; written in octal, such as `0640`.
 #[derive(
     Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
@@ -213,6 +267,26 @@ mod tests {
         for bad in ["", "kernel", "kernel..x", "kernel/x.y", "../x.y", "a.b c"] {
             assert!(bad.parse::<SysctlKey>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn host_names_are_names() {
+        assert!("stsecure.blob.core.windows.net".parse::<HostName>().is_ok());
+        for bad in ["", "localhost", "A.b", "10.0.0.1", "a..b", "-a.b", "a_b.c", "*.b.c"] {
+            assert!(bad.parse::<HostName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn storage_is_named_as_azure_names_it() {
+        assert!("stsecure".parse::<AccountName>().is_ok());
+        assert!("st-secure".parse::<AccountName>().is_err());
+        assert!("import-2".parse::<ContainerName>().is_ok());
+        for bad in ["ab", "-import", "import-", "im--port", "Import"] {
+            assert!(bad.parse::<ContainerName>().is_err(), "{bad}");
+        }
+        assert!("01234567-89ab-cdef-0123-456789abcdef".parse::<ClientId>().is_ok());
+        assert!("0123456789abcdef0123456789abcdef".parse::<ClientId>().is_err());
     }
 
     #[test]

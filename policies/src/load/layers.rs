@@ -1,0 +1,441 @@
+//! Layers put on top of each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use crate::check::membership::Whom;
+use crate::check::{Check, SshdUsers, SudoersRule};
+use crate::contradiction;
+use crate::control::{Control, ControlId};
+use crate::expand;
+use crate::load::document::Document;
+use crate::load::error::{Error, Place, Problem};
+use crate::load::hint;
+use crate::policy::{Channels, Egress, Metadata, Mount, Policy, Researchers};
+use crate::waiver::Waiver;
+
+/// How many controls a policy may have: more than anybody can answer for, and few enough to compare each
+/// with each other.
+const MOST_CONTROLS: usize = 4096;
+
+/// How deep policies may extend each other.
+const MOST_DEPTH: usize = 16;
+
+/// What the layers so far say.
+pub(super) struct Layers<'r> {
+    resolve: &'r dyn Fn(&str) -> Result<String, String>,
+    /// Texts of all layers, so that a place is worked out only for the mistake that is told.
+    texts: Vec<Text>,
+    /// Layers that are under way, from the policy inwards.
+    chain: Vec<String>,
+    /// Layers that have been put; a layer that two others extend counts once.
+    put: BTreeSet<String>,
+    name: Option<String>,
+    researchers: Researchers,
+    egress: Option<Egress>,
+    metadata: Option<Metadata>,
+    channels: Option<Channels>,
+    mounts: Vec<(Mount, Origin)>,
+    controls: BTreeMap<ControlId, (Control, Origin)>,
+    waivers: BTreeMap<ControlId, (Waiver, Origin)>,
+}
+
+struct Text {
+    file: String,
+    text: String,
+    /// Which layer it is, counted from the lowest; known once what it extends has been put.
+    rank: usize,
+}
+
+/// Where something was written.
+#[derive(Clone)]
+struct Origin {
+    text: usize,
+    span: Option<Range<usize>>,
+}
+
+/// What a layer is to the policy.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Role {
+    Extended,
+    Fragment,
+    Policy,
+}
+
+impl<'r> Layers<'r> {
+    pub(super) fn new(resolve: &'r dyn Fn(&str) -> Result<String, String>) -> Self {
+        Self {
+            resolve,
+            texts: Vec::new(),
+            chain: Vec::new(),
+            put: BTreeSet::new(),
+            name: None,
+            researchers: Researchers::default(),
+            egress: None,
+            metadata: None,
+            channels: None,
+            mounts: Vec::new(),
+            controls: BTreeMap::new(),
+            waivers: BTreeMap::new(),
+        }
+    }
+
+    /// Puts the policy itself, after everything that it extends.
+    pub(super) fn put_policy(&mut self, file: &str, text: &str) -> Result<(), Error> {
+        self.put(file, text.to_owned(), Role::Policy)
+    }
+
+    /// Puts a fragment on top.
+    pub(super) fn put_fragment(&mut self, file: &str, text: &str) -> Result<(), Error> {
+        self.put(file, text.to_owned(), Role::Fragment)
+    }
+
+    fn put(&mut self, file: &str, text: String, role: Role) -> Result<(), Error> {
+        let parsed = Document::parse(&text);
+        let whole = Origin {
+            text: self.texts.len(),
+            span: None,
+        };
+        self.texts.push(Text {
+            file: file.to_owned(),
+            text,
+            rank: 0,
+        });
+        let document = parsed.map_err(|mistake| {
+            let origin = whole.at(mistake.span);
+            self.error(&origin, mistake.problem, mistake.hint)
+        })?;
+        self.put_name(&document, role, &whole)?;
+        for layer in &document.extends {
+            self.extend(layer.get_ref(), &whole.at(Some(layer.span())))?;
+        }
+        let ranked = self.texts.len() + self.put.len();
+        if let Some(text) = self.texts.get_mut(whole.text) {
+            text.rank = ranked;
+        }
+        self.put_sections(&document, &whole)?;
+        for mount in document.mounts {
+            let origin = whole.at(Some(mount.span()));
+            self.put_mount(mount.into_inner(), origin)?;
+        }
+        for demand in document.controls {
+            let origin = whole.at(Some(demand.span()));
+            let (control, overrides) = demand.into_inner().split();
+            self.put_control(control, overrides, origin)?;
+        }
+        for waiver in document.waivers {
+            let origin = whole.at(Some(waiver.span()));
+            self.put_waiver(waiver.into_inner(), origin)?;
+        }
+        Ok(())
+    }
+
+    fn put_name(&mut self, document: &Document, role: Role, whole: &Origin) -> Result<(), Error> {
+        match (&document.name, role) {
+            (Some(name), Role::Fragment) => {
+                Err(self.error(&whole.at(Some(name.span())), Problem::FragmentName, None))
+            }
+            (Some(name), Role::Policy) => {
+                self.name = Some(name.get_ref().to_string());
+                Ok(())
+            }
+            (None, Role::Policy | Role::Extended) => Err(self.error(whole, Problem::NoName, None)),
+            (Some(_), Role::Extended) | (None, Role::Fragment) => Ok(()),
+        }
+    }
+
+    fn extend(&mut self, layer: &str, origin: &Origin) -> Result<(), Error> {
+        let refuse = |cause: String| Problem::Extends {
+            layer: layer.to_owned(),
+            cause,
+        };
+        if !is_layer_name(layer) {
+            let cause = "it is not a relative path such as `baseline/cis-l1`".to_owned();
+            return Err(self.error(origin, refuse(cause), None));
+        }
+        if let Some(first) = self.chain.iter().position(|name| name == layer) {
+            let mut chain: Vec<String> = self.chain.iter().skip(first).cloned().collect();
+            chain.push(layer.to_owned());
+            return Err(self.error(origin, Problem::Cycle { chain }, None));
+        }
+        if self.chain.len() >= MOST_DEPTH {
+            return Err(self.error(origin, Problem::Depth { most: MOST_DEPTH }, None));
+        }
+        if self.put.contains(layer) {
+            return Ok(());
+        }
+        let text =
+            (self.resolve)(layer).map_err(|cause| self.error(origin, refuse(cause), None))?;
+        self.chain.push(layer.to_owned());
+        self.put(layer, text, Role::Extended)?;
+        self.chain.pop();
+        self.put.insert(layer.to_owned());
+        Ok(())
+    }
+
+    fn put_sections(&mut self, document: &Document, whole: &Origin) -> Result<(), Error> {
+        let names = document.egress.iter().flat_map(|egress| &egress.allow);
+        for destination in names {
+            self.says_something("name", &destination.name, whole)?;
+        }
+        if let Some(researchers) = &document.researchers {
+            self.researchers = researchers.clone();
+        }
+        if let Some(egress) = &document.egress {
+            self.egress = Some(egress.clone());
+        }
+        if let Some(metadata) = &document.metadata {
+            self.metadata = Some(metadata.clone());
+        }
+        if let Some(channels) = document.channels {
+            self.channels = Some(channels);
+        }
+        Ok(())
+    }
+
+    fn put_mount(&mut self, mount: Mount, origin: Origin) -> Result<(), Error> {
+        let shared = self.mounts.iter().find_map(|(other, _)| {
+            let what = if other.name == mount.name {
+                "name"
+            } else if other.path == mount.path {
+                "path"
+            } else {
+                return None;
+            };
+            (other != &mount).then(|| Problem::MountTwice {
+                first: other.name.to_string(),
+                second: mount.name.to_string(),
+                what,
+            })
+        });
+        if let Some(problem) = shared {
+            return Err(self.error(&origin, problem, None));
+        }
+        if !self.mounts.iter().any(|(other, _)| other == &mount) {
+            self.mounts.push((mount, origin));
+        }
+        Ok(())
+    }
+
+    fn put_control(
+        &mut self,
+        control: Control,
+        overrides: bool,
+        origin: Origin,
+    ) -> Result<(), Error> {
+        self.says_something("title", &control.title, &origin)?;
+        self.says_something("rationale", &control.rationale, &origin)?;
+        if let Some(section) = expand::section_of(control.id.area()) {
+            let id = control.id;
+            return Err(self.error(&origin, Problem::Reserved { id, section }, None));
+        }
+        match self.controls.get(&control.id) {
+            None if overrides => {
+                let known = self.controls.keys().map(ControlId::as_str);
+                let hint = hint::nearest(control.id.as_str(), known)
+                    .map(|meant| format!("did you mean `{meant}`?"));
+                return Err(self.error(
+                    &origin,
+                    Problem::OverridesNothing { id: control.id },
+                    hint,
+                ));
+            }
+            Some((other, first)) if !overrides && other != &control => {
+                let problem = Problem::Twice {
+                    id: control.id,
+                    other: self.file(first).to_owned(),
+                };
+                let hint = "to replace it, write `override = true` into the later one".to_owned();
+                return Err(self.error(&origin, problem, Some(hint)));
+            }
+            None | Some(_) => {}
+        }
+        if self.controls.len() >= MOST_CONTROLS {
+            return Err(self.error(
+                &origin,
+                Problem::TooMany {
+                    most: MOST_CONTROLS,
+                },
+                None,
+            ));
+        }
+        self.controls.insert(control.id.clone(), (control, origin));
+        Ok(())
+    }
+
+    fn put_waiver(&mut self, waiver: Waiver, origin: Origin) -> Result<(), Error> {
+        self.says_something("reason", &waiver.reason, &origin)?;
+        self.says_something("approver", &waiver.approver, &origin)?;
+        if let Some((other, first)) = self.waivers.get(&waiver.control)
+            && other != &waiver
+        {
+            let problem = Problem::WaivedTwice {
+                id: waiver.control,
+                other: self.file(first).to_owned(),
+            };
+            return Err(self.error(&origin, problem, None));
+        }
+        self.waivers
+            .insert(waiver.control.clone(), (waiver, origin));
+        Ok(())
+    }
+
+    fn says_something(&self, key: &'static str, text: &str, origin: &Origin) -> Result<(), Error> {
+        let is_odd = |c: char| c.is_control() && c != '\n';
+        if text.trim().is_empty() || text.chars().any(is_odd) {
+            return Err(self.error(origin, Problem::Blank { key }, None));
+        }
+        Ok(())
+    }
+
+    /// Expands the sections, looks at the whole, and makes the policy.
+    pub(super) fn settle(mut self) -> Result<Policy, Error> {
+        let policy_text = Origin {
+            text: 0,
+            span: None,
+        };
+        self.researchers.groups.sort();
+        self.researchers.groups.dedup();
+        if let Some(egress) = &mut self.egress {
+            egress.normalise();
+        }
+        if let Some(metadata) = &mut self.metadata {
+            metadata.normalise();
+        }
+        self.mounts.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        let mut policy = Policy {
+            name: self.name.take().unwrap_or_default(),
+            researchers: std::mem::take(&mut self.researchers),
+            egress: self.egress.take(),
+            metadata: self.metadata.take(),
+            channels: self.channels.take(),
+            mounts: self.mounts.iter().map(|(mount, _)| mount.clone()).collect(),
+            controls: self
+                .controls
+                .values()
+                .map(|(control, _)| control.clone())
+                .collect(),
+            waivers: self
+                .waivers
+                .values()
+                .map(|(waiver, _)| waiver.clone())
+                .collect(),
+        };
+        let made = expand::controls(&policy);
+        policy.controls.extend(made);
+        policy.controls.sort_by(|a, b| a.id.cmp(&b.id));
+        if policy.controls.is_empty() {
+            let hint = "extend a baseline, such as `extends = [\"baseline/tre-lockdown\"]`";
+            return Err(self.error(&policy_text, Problem::Empty, Some(hint.to_owned())));
+        }
+        self.agrees(&policy)?;
+        Ok(policy)
+    }
+
+    /// Refuses a policy whose parts do not fit each other.
+    fn agrees(&self, policy: &Policy) -> Result<(), Error> {
+        let no_groups = policy.researchers.groups.is_empty();
+        if no_groups
+            && let Some(control) = policy
+                .controls
+                .iter()
+                .find(|control| is_about_researchers(&control.check))
+        {
+            let problem = Problem::NoResearchers {
+                control: control.id.clone(),
+            };
+            let hint = "write `[researchers]` with `groups = [\"researchers\"]`".to_owned();
+            return Err(self.error(&self.origin(&control.id), problem, Some(hint)));
+        }
+        if let Some(found) = contradiction::find(&policy.controls) {
+            let problem = Problem::Contradiction {
+                first: found.first.clone(),
+                second: found.second.clone(),
+                subject: found.subject,
+            };
+            let hint = "keep one of them, or let the later one replace the earlier: same id and `override = true`";
+            let origin = self.later(&found.first, &found.second);
+            return Err(self.error(&origin, problem, Some(hint.to_owned())));
+        }
+        for (id, (_, origin)) in &self.waivers {
+            if policy.control(id).is_none() {
+                let known = policy.controls.iter().map(|control| control.id.as_str());
+                let hint = hint::nearest(id.as_str(), known)
+                    .map(|meant| format!("did you mean `{meant}`?"));
+                return Err(self.error(origin, Problem::WaivesNothing { id: id.clone() }, hint));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a control was written; one that a section made counts as the policy's.
+    fn origin(&self, id: &ControlId) -> Origin {
+        self.controls.get(id).map_or(
+            Origin {
+                text: 0,
+                span: None,
+            },
+            |(_, origin)| origin.clone(),
+        )
+    }
+
+    /// Where the later of two controls was written.
+    fn later(&self, first: &ControlId, second: &ControlId) -> Origin {
+        let (first, second) = (self.origin(first), self.origin(second));
+        let order = |origin: &Origin| {
+            let rank = self.texts.get(origin.text).map(|text| text.rank);
+            (rank, origin.span.as_ref().map(|span| span.start))
+        };
+        if order(&first) > order(&second) {
+            first
+        } else {
+            second
+        }
+    }
+
+    fn file(&self, origin: &Origin) -> &str {
+        self.texts.get(origin.text).map_or("", |text| &text.file)
+    }
+
+    fn error(&self, origin: &Origin, problem: Problem, hint: Option<String>) -> Error {
+        let text = self.texts.get(origin.text).map_or("", |text| &text.text);
+        let place = origin.span.as_ref().map(|span| Place::of(text, span));
+        Error::new(self.file(origin), place, problem, hint)
+    }
+}
+
+impl Origin {
+    /// A span of the same text.
+    fn at(&self, span: Option<Range<usize>>) -> Self {
+        Self {
+            text: self.text,
+            span,
+        }
+    }
+}
+
+/// Says whether a check asks something of researchers.
+fn is_about_researchers(check: &Check) -> bool {
+    match check {
+        Check::Membership(check) => match check.none_of {
+            Whom::Researchers => true,
+        },
+        // Nobody to deny would make this hold everywhere.
+        Check::Sshd(check) if check.option.as_str() == "denygroups" => true,
+        Check::Sshd(check) => matches!(check.users, SshdUsers::Researchers),
+        Check::Sudoers(check) => matches!(check.rule, SudoersRule::NoResearchers),
+        _ => false,
+    }
+}
+
+/// Says whether a text can name a layer: a relative path without `.`, `..` and hidden parts.
+fn is_layer_name(text: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with(['.', '-'])
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    text.len() <= 255 && text.split('/').all(part)
+}
