@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, process::ExitCode};
 
+use crate::tool;
+
 /// The four ways in which a command ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exit {
@@ -140,3 +142,50 @@ impl Ends for crate::files::Error {
         }
     }
 }
+
+/// What can be done about a program that did not do its work.
+fn tool_hint(error: &tool::Error) -> Option<String> {
+    match error {
+        tool::Error::Cancelled { .. } => Some(AGAIN.to_owned()),
+        tool::Error::Failed { message, .. } if message.contains("No space left on device") => {
+            Some(format!("free some space; {AGAIN}"))
+        }
+        other => other.hint(),
+    }
+}
+
+const AGAIN: &str = "run the same command again: it goes on where it stopped";
+
+/// Says how the program ends because of an error of those parts that run programs.
+macro_rules! ends_as_its_tool {
+    ($($error:ty),+) => {$(
+        impl Ends for $error {
+            fn exit(&self) -> Exit {
+                Exit::Unable
+            }
+
+            fn hint(&self) -> Option<String> {
+                let mut source: Option<&(dyn Error + 'static)> = Some(self);
+                while let Some(error) = source {
+                    if let Some(error) = error.downcast_ref::<tool::Error>() {
+                        return tool_hint(error);
+                    }
+                    if let Some(error) = error.downcast_ref::<crate::files::Error>() {
+                        return error.hint();
+                    }
+                    source = error.source();
+                }
+                None
+            }
+        }
+    )+};
+}
+
+ends_as_its_tool!(
+    crate::debian::Error,
+    crate::engine::base::Error,
+    crate::engine::packer::Error,
+    crate::gate::Error,
+    crate::vhd::Error,
+    tool::Error
+);

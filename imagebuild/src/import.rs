@@ -30,7 +30,12 @@ pub mod scan;
 /// The folder that builds take binaries from.
 pub mod secure;
 
-use self::{landing::Landing, receipt::Receipt, scan::Verdict, secure::Secure};
+use self::{
+    landing::Landing,
+    receipt::Receipt,
+    scan::{Scanner, Verdict},
+    secure::Secure,
+};
 
 /// Why a binary did not come in.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +79,12 @@ pub enum Error {
         /// What is there.
         path: PathBuf,
     },
+    /// The scanner has nothing to scan with.
+    #[error("failed to scan `{name}`: the scanner has no signatures")]
+    NoSignatures {
+        /// The binary.
+        name: String,
+    },
     /// There is another file of that name in the landing folder.
     #[error("landing file `{}` is not the one that `{}` would become", path.display(), upload.display())]
     Occupied {
@@ -107,7 +118,9 @@ impl Ends for Error {
         match self {
             Self::Changed { .. } | Self::Mismatch { .. } | Self::Refused { .. } => Exit::Deviates,
             Self::Missing { .. } | Self::NotAFile { .. } | Self::Occupied { .. } => Exit::BadInput,
-            Self::Encode(_) | Self::File { .. } | Self::Scan { .. } => Exit::Unable,
+            Self::Encode(_) | Self::File { .. } | Self::NoSignatures { .. } | Self::Scan { .. } => {
+                Exit::Unable
+            }
         }
     }
 
@@ -126,12 +139,7 @@ impl Ends for Error {
             Self::Refused { quarantine, .. } => {
                 Some(format!("the file is kept at `{}`", quarantine.display()))
             }
-            Self::Scan {
-                source: tool::Error::Failed { .. },
-                ..
-            } => Some(
-                "a scanner without signatures cannot scan: `freshclam` fetches them".to_owned(),
-            ),
+            Self::NoSignatures { .. } => Some("`freshclam` fetches them".to_owned()),
             Self::Scan { source, .. } => source.hint(),
             Self::Encode(_) | Self::Mismatch { .. } | Self::NotAFile { .. } => None,
         }
@@ -143,6 +151,8 @@ impl Ends for Error {
 pub struct Staged {
     /// Its file in the secure folder.
     pub path: PathBuf,
+    /// Its digest.
+    pub sha256: Digest,
     /// Digest of its receipt.
     pub receipt_digest: Digest,
     /// Its receipt.
@@ -174,20 +184,15 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// The digest that a binary has: what the recipe says, or what its file is now, or — when the owner's
-    /// file is gone — nothing.
-    pub fn digest(&self, binary: &Binary) -> Result<Option<Digest>, Error> {
-        let source = self.located.at(&binary.source);
-        let path = match &binary.sha256 {
-            Some(sha256) => return Ok(Some(sha256.clone())),
-            None if source.is_file() => source,
-            None => match self.landing.find(binary) {
-                Some(landed) => landed,
-                None => return Ok(None),
-            },
+    /// What a binary's file is now: its digest, or the one that the recipe demands, and its size. Nothing
+    /// when the file is gone.
+    pub fn seen(&self, binary: &Binary) -> Result<Option<(Digest, u64)>, Error> {
+        let source = Some(self.located.at(&binary.source)).filter(|path| path.is_file());
+        let Some(path) = source.or_else(|| self.landing.find(binary)) else {
+            return Ok(None);
         };
-        let (digest, _) = files::digest(&path).map_err(failed(binary))?;
-        Ok(Some(digest))
+        let (digest, size) = files::digest(&path).map_err(failed(binary))?;
+        Ok(Some((binary.sha256.clone().unwrap_or(digest), size)))
     }
 
     /// What was staged of a binary with this digest, verified.
@@ -266,19 +271,28 @@ impl<'a> Flow<'a> {
             .scan_database
             .as_ref()
             .map(|path| self.located.at(path));
-        match import.scan {
-            Scan::Off => Ok(Verdict::NotScanned {
+        let failed = |source| Error::Scan {
+            name: binary.name.to_string(),
+            source,
+        };
+        if import.scan == Scan::Off {
+            return Ok(Verdict::NotScanned {
                 reason: "scanning is off".to_owned(),
-            }),
-            Scan::IfInstalled if !scan::is_installed() => Ok(Verdict::NotScanned {
-                reason: "no scanner is installed".to_owned(),
-            }),
-            Scan::IfInstalled | Scan::Required => {
-                scan::scan(copy.path(), database.as_deref(), cancel).map_err(|source| Error::Scan {
-                    name: binary.name.to_string(),
-                    source,
-                })
+            });
+        }
+        match scan::scanner(database.as_deref(), cancel).map_err(failed)? {
+            Scanner::Ready { version } => {
+                scan::scan(copy.path(), version, database.as_deref(), cancel).map_err(failed)
             }
+            missing if import.scan == Scan::IfInstalled => Ok(Verdict::NotScanned {
+                reason: missing.to_string(),
+            }),
+            Scanner::Missing => Err(failed(tool::Error::Missing {
+                tool: tool::Tool::Clamscan,
+            })),
+            Scanner::NoSignatures => Err(Error::NoSignatures {
+                name: binary.name.to_string(),
+            }),
         }
     }
 }

@@ -31,25 +31,54 @@ pub enum Verdict {
     },
 }
 
-/// Says whether there is a scanner.
-pub fn is_installed() -> bool {
-    Tool::Clamscan.path().is_some()
+/// The scanner as it is on this machine.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Scanner {
+    /// There is none.
+    Missing,
+    /// It has no signatures, so it would find nothing.
+    NoSignatures,
+    /// It can scan.
+    Ready {
+        /// Its version, and that of its signatures.
+        version: String,
+    },
 }
 
-/// The scanner with its version and that of its signatures.
-pub fn version(cancel: &Cancel) -> Result<String, Error> {
-    Ok(Tool::Clamscan
-        .call()
-        .arg("--version")
-        .run(cancel)?
-        .text()
-        .trim()
-        .to_owned())
+impl std::fmt::Display for Scanner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => write!(f, "no scanner is installed"),
+            Self::NoSignatures => write!(f, "the scanner has no signatures"),
+            Self::Ready { version } => write!(f, "{version}"),
+        }
+    }
+}
+
+/// Looks for the scanner. `database` holds signatures that it would use instead of its own.
+pub fn scanner(database: Option<&Path>, cancel: &Cancel) -> Result<Scanner, Error> {
+    if Tool::Clamscan.path().is_none() {
+        return Ok(Scanner::Missing);
+    }
+    let output = Tool::Clamscan.call().arg("--version").run(cancel)?;
+    let version = output.text().trim().to_owned();
+    Ok(match database {
+        Some(database) => Scanner::Ready {
+            version: format!("{version}, signatures {}", database.display()),
+        },
+        // `ClamAV 1.4.3/27700/Mon Jul 14 …`: without signatures there is only the program's version.
+        None if version.contains('/') => Scanner::Ready { version },
+        None => Scanner::NoSignatures,
+    })
 }
 
 /// Scans one file, with the scanner's own signatures or those of `database`.
-pub fn scan(file: &Path, database: Option<&Path>, cancel: &Cancel) -> Result<Verdict, Error> {
-    let scanner = version(cancel)?;
+pub fn scan(
+    file: &Path,
+    scanner: String,
+    database: Option<&Path>,
+    cancel: &Cancel,
+) -> Result<Verdict, Error> {
     let failed = |source| Error::Run {
         tool: Tool::Clamscan,
         source,

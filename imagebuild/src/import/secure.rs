@@ -162,6 +162,7 @@ impl Secure {
             .map_err(differs(binary))?;
         Ok(Some(Staged {
             path,
+            sha256: found,
             receipt_digest: Digest::of(&bytes),
             receipt: statement.predicate,
             envelope,

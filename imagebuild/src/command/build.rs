@@ -1,0 +1,125 @@
+use super::{project::Project, stage};
+use crate::{
+    build::{self, Build, Outcome, Place},
+    cli,
+    exit::{Exit, Failure},
+    history::Timed,
+    judge,
+    lock::{self, Inputs, Lock, differences},
+    progress::Progress,
+    ui,
+};
+
+/// Makes an image, boots it, and judges it.
+pub(super) fn run(args: &cli::Build) -> Result<Exit, Failure> {
+    let mut project = Project::open(&args.recipe)?;
+    if let Some(kind) = args.engine {
+        project.located.recipe.engine.kind = kind;
+    }
+    let place = Place::new(&args.out, &project.located);
+    let inputs = project.inputs(args.agent.as_deref())?;
+    let progress = ui::progress();
+    let progress = Timed::new(
+        progress.as_ref(),
+        &project.cache,
+        project.located.recipe.name.as_str(),
+    );
+    let (lock, staged) = match project.lock()? {
+        Some(lock) => {
+            refuse_stale(&project, &inputs, &lock)?;
+            if build::is_done(&place, &lock.digest()?, &project.key)? {
+                ui::say(&format!(
+                    "nothing to build: {} is up to date",
+                    place.image().display()
+                ));
+                return Ok(Exit::Done);
+            }
+            progress.phase("stage binaries", None);
+            let staged = stage::all(&project, Some(&lock), &progress)?;
+            (lock, staged)
+        }
+        None => {
+            progress.phase("stage binaries", None);
+            let staged = stage::all(&project, None, &progress)?;
+            (first_lock(&project, &inputs, &progress)?, staged)
+        }
+    };
+    let build = Build {
+        located: &project.located,
+        inputs: &inputs,
+        lock: &lock,
+        staged: &staged,
+        key: &project.key,
+        cache: &project.cache,
+        place: &place,
+        cancel: &project.cancel,
+    };
+    let outcome = build.run(&progress);
+    progress.finish();
+    drop(progress);
+    tell(outcome?, &place)
+}
+
+/// A build from a lock that says something else than the recipe would surprise somebody.
+fn refuse_stale(project: &Project, inputs: &Inputs<'_>, lock: &Lock) -> Result<(), Failure> {
+    let pinned = inputs.pin(&project.flow(), Some(lock))?;
+    let found = differences(lock, &pinned.with(lock.base.packages.clone()));
+    if found.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = found
+        .iter()
+        .map(|difference| difference.what.as_str())
+        .collect();
+    let path = project.located.lock();
+    let sentence = format!(
+        "lock `{}` is out of date: {}",
+        path.display(),
+        names.join(", ")
+    );
+    Err(Failure::new(Exit::Deviates, sentence).hint(format!(
+        "imagebuild lock {}",
+        project.located.path.display()
+    )))
+}
+
+fn first_lock(
+    project: &Project,
+    inputs: &Inputs<'_>,
+    progress: &dyn Progress,
+) -> Result<Lock, Failure> {
+    progress.phase("resolve packages", None);
+    let pinned = inputs.pin(&project.flow(), None)?;
+    let recipe = &project.located.recipe;
+    let packages = lock::resolve(recipe, &project.cache, progress, &project.cancel)?;
+    let lock = pinned.with(packages);
+    let path = project.located.lock();
+    lock.save(&path)?;
+    progress.note(&format!("wrote {}", path.display()));
+    Ok(lock)
+}
+
+fn tell(outcome: Outcome, place: &Place) -> Result<Exit, Failure> {
+    match outcome {
+        Outcome::Passed(report) => {
+            ui::report(&report);
+            ui::say(&format!("passed: {}", place.image().display()));
+            Ok(Exit::Done)
+        }
+        Outcome::Rejected { report, mismatch } => {
+            if let Some(report) = &report {
+                ui::report(report);
+            }
+            let kept = format!("the image is kept apart in {}", place.rejected().display());
+            let failure = match mismatch {
+                Some(mismatch) => mismatch.into(),
+                None => {
+                    let found = report.as_deref().map(judge::deviations).unwrap_or_default();
+                    let sentence = format!("the image does not conform:\n  {}", found.join("\n  "));
+                    Failure::new(Exit::Deviates, sentence)
+                }
+            };
+            Err(failure.hint(kept))
+        }
+    }
+}
