@@ -26,6 +26,7 @@ pub enum AccountRule {
     /// Every account needs a password, or has none that could be typed.
     NoEmptyPasswords,
     /// Nobody else has root's number.
+    #[serde(rename = "only-root-has-uid-0")]
     OnlyRootHasUid0,
     /// Nobody can log in as root with a password.
     RootIsLocked,

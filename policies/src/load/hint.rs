@@ -1,16 +1,47 @@
 //! What was meant by a word that nobody knows.
 
+use serde_json::Value;
+
+use crate::load;
+
 /// The hint for what serde says about an unknown word.
 ///
-/// serde names the word first and then every word that it knows, each in backticks; that wording is a
-/// contract of `serde::de::Error::unknown_field` and `unknown_variant`.
+/// serde names the word first and then the words that it knows, each in backticks; that wording is a
+/// contract of `serde::de::Error::unknown_field` and `unknown_variant`. Where parts of a table are read
+/// by different types, it names no known words; then every key of a policy is one.
 pub(super) fn for_message(message: &str) -> Option<String> {
-    if !message.starts_with("unknown field") && !message.starts_with("unknown variant") {
+    let is_field = message.starts_with("unknown field");
+    if !is_field && !message.starts_with("unknown variant") {
         return None;
     }
     let mut words = message.split('`').skip(1).step_by(2);
     let written = words.next()?;
-    nearest(written, words).map(|meant| format!("did you mean `{meant}`?"))
+    let known: Vec<&str> = words.collect();
+    let meant = if known.is_empty() && is_field {
+        let schema = load::schema();
+        let mut keys = Vec::new();
+        collect_keys(schema.as_value(), &mut keys);
+        nearest(written, keys).map(ToOwned::to_owned)
+    } else {
+        nearest(written, known).map(ToOwned::to_owned)
+    };
+    meant.map(|meant| format!("did you mean `{meant}`?"))
+}
+
+/// Every key that a schema speaks of.
+fn collect_keys<'s>(schema: &'s Value, keys: &mut Vec<&'s str>) {
+    match schema {
+        Value::Array(items) => items.iter().for_each(|item| collect_keys(item, keys)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if let ("properties", Value::Object(properties)) = (name.as_str(), value) {
+                    keys.extend(properties.keys().map(String::as_str));
+                }
+                collect_keys(value, keys);
+            }
+        }
+        Value::Bool(_) | Value::Null | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// The word that is nearest to what was written, if one is near.
