@@ -26,6 +26,13 @@ pub struct Network {
 }
 
 impl Network {
+    /// The range of a single address.
+    #[must_use]
+    pub const fn host(address: IpAddr) -> Self {
+        let length = if address.is_ipv4() { 32 } else { 128 };
+        Self { address, length }
+    }
+
     /// The first address of the range.
     #[must_use]
     pub const fn address(&self) -> IpAddr {

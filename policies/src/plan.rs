@@ -44,7 +44,11 @@ pub struct Step {
 /// The order of the variants is the order of the steps: the packet filter is last, so that nothing is
 /// lost when it cuts a connection.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case"
+)]
 pub enum Action {
     /// Lock and close the accounts that break a rule.
     RepairAccounts {
@@ -170,7 +174,13 @@ impl Plan {
                 action,
             }));
         }
-        steps.sort_by_key(|step| (step.action.rank(), step.action.to_string(), step.control.clone()));
+        steps.sort_by_key(|step| {
+            (
+                step.action.rank(),
+                step.action.to_string(),
+                step.control.clone(),
+            )
+        });
         steps.dedup_by(|later, first| later.action == first.action);
         Self { phase, steps }
     }

@@ -181,7 +181,12 @@ impl Accounts {
             }
             AccountRule::OnlyRootHasUid0 => bench.each(&facts.accounts, PASSWD, |account| {
                 let bad = (account.uid == 0) != (account.name == "root");
-                bad.then(|| (account.line, format!("{} has number {}", account.name, account.uid)))
+                bad.then(|| {
+                    (
+                        account.line,
+                        format!("{} has number {}", account.name, account.uid),
+                    )
+                })
             }),
             AccountRule::RootIsLocked => {
                 bench.passwords(&facts.passwords, |password| {
@@ -265,14 +270,24 @@ impl Bench {
             let bad = account.name == "root"
                 && account.password != "x"
                 && Hash::of(&account.password) != Hash::Locked;
-            bad.then(|| (account.line, "root's password is not in /etc/shadow".to_owned()))
+            bad.then(|| {
+                (
+                    account.line,
+                    "root's password is not in /etc/shadow".to_owned(),
+                )
+            })
         });
     }
 
     fn system_accounts(&mut self, facts: &AccountsFacts) {
         self.each(&facts.accounts, PASSWD, |account| {
             let bad = account.is_system() && !account.has_no_shell();
-            bad.then(|| (account.line, format!("{} has shell {}", account.name, account.shell)))
+            bad.then(|| {
+                (
+                    account.line,
+                    format!("{} has shell {}", account.name, account.shell),
+                )
+            })
         });
         if let Seen::Found(accounts) = &facts.accounts {
             let is_system = |name: &str| {

@@ -99,7 +99,9 @@ pub enum InvalidDemand {
         value: String,
     },
     /// None or more than one of the words is said.
-    #[error("exactly one of `equals`, `one-of`, `at-least`, `at-most`, `includes`, `subset-of` is needed")]
+    #[error(
+        "exactly one of `equals`, `one-of`, `at-least`, `at-most`, `includes`, `subset-of` is needed"
+    )]
     NotOne,
 }
 
@@ -122,7 +124,10 @@ impl Demand {
         if values.is_empty() {
             return Err(InvalidDemand::Empty);
         }
-        match values.iter().find(|value| value.chars().any(char::is_control)) {
+        match values
+            .iter()
+            .find(|value| value.chars().any(char::is_control))
+        {
             Some(value) => Err(InvalidDemand::Control {
                 value: value.escape_debug().to_string(),
             }),
@@ -242,7 +247,12 @@ mod tests {
             (equals("1"), "1", Exact, true),
             (equals("1"), "01", Exact, true),
             (equals("1"), "10", Exact, false),
-            (equals("4096 131072 6291456"), "4096\t131072\t6291456", Exact, true),
+            (
+                equals("4096 131072 6291456"),
+                "4096\t131072\t6291456",
+                Exact,
+                true,
+            ),
             (equals("false"), "no", Exact, false),
             (equals("false"), "No", Loose, true),
             (equals("false"), "disabled", Loose, false),
@@ -260,7 +270,11 @@ mod tests {
             (Demand::SubsetOf(list(&["a", "b"])), "", Exact, false),
         ];
         for (demand, value, comparison, expected) in table {
-            assert_eq!(demand.holds(value, comparison), expected, "{demand:?} {value:?}");
+            assert_eq!(
+                demand.holds(value, comparison),
+                expected,
+                "{demand:?} {value:?}"
+            );
         }
     }
 
@@ -290,6 +304,9 @@ mod tests {
         ] {
             assert!(toml::from_str::<Demand>(bad).is_err(), "{bad}");
         }
-        assert_eq!(toml::from_str::<Demand>("equals = \"1\"").unwrap(), equals("1"));
+        assert_eq!(
+            toml::from_str::<Demand>("equals = \"1\"").unwrap(),
+            equals("1")
+        );
     }
 }

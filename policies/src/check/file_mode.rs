@@ -62,9 +62,8 @@ impl FileMode {
     }
 
     fn expected(&self) -> String {
-        let name = |name: &Option<PlainName>| {
-            name.as_ref().map_or("any", PlainName::as_str).to_owned()
-        };
+        let name =
+            |name: &Option<PlainName>| name.as_ref().map_or("any", PlainName::as_str).to_owned();
         let (owner, group) = (name(&self.owner), name(&self.group));
         format!("{} {owner}:{group} at most {}", self.path, self.most)
     }
@@ -93,7 +92,9 @@ impl FileMode {
 
     fn fits(&self, file: &FileFacts) -> bool {
         let belongs = |wanted: &Option<PlainName>, found: &str| {
-            wanted.as_ref().is_none_or(|wanted| wanted.as_str() == found)
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| wanted.as_str() == found)
         };
         belongs(&self.owner, &file.owner)
             && belongs(&self.group, &file.group)
@@ -144,9 +145,8 @@ mod tests {
 
     #[test]
     fn file_grants_no_more_than_it_may() {
-        let shadow = check(
-            "path = \"/etc/shadow\"\nowner = \"root\"\ngroup = \"shadow\"\nmost = \"0640\"",
-        );
+        let shadow =
+            check("path = \"/etc/shadow\"\nowner = \"root\"\ngroup = \"shadow\"\nmost = \"0640\"");
         let table = [
             (file("root", "shadow", 0o640), "pass"),
             (file("root", "shadow", 0o600), "pass"),

@@ -8,11 +8,17 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::seen::Seen;
+use super::seen::{Scale, Seen};
 use super::unit::UnitFile;
 use crate::plan::Action;
-use crate::policy::{Egress, Metadata};
-use crate::verdict::Judgement;
+use crate::policy::{Egress, Metadata, Mode};
+use crate::verdict::{Judgement, Layer};
+use listing::parse;
+
+pub use ruleset::Ruleset;
+
+mod listing;
+mod ruleset;
 
 /// The packet filter lets out what is allowed, and nothing else.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -46,13 +52,41 @@ pub const RULES_PATH: &str = "/etc/dsvm-agent/egress.nft";
 pub const LOADER: &str = "dsvm-agent-firewall.service";
 
 impl Firewall {
-    pub(super) fn subject(&self) -> String {
+    pub(super) fn subject() -> String {
         "packet filter".to_owned()
     }
 
-    /// Judges the packet filter.
+    fn expected(&self) -> &'static str {
+        match self.egress.as_ref().map(|egress| egress.mode) {
+            Some(Mode::Enforce) => "nothing leaves but what the policy allows",
+            Some(Mode::Audit) => "what the policy does not allow is counted",
+            None => "the instance metadata answers only whom the policy allows",
+        }
+    }
+
+    /// Judges the packet filter: the kernel's table rule by rule, the file, and whether the next boot
+    /// loads it.
     pub fn judge(&self, facts: &FirewallFacts) -> Judgement {
-        super::seen::not_applicable("", format!("{facts:?}"))
+        let mut scale = Scale::new(self.expected());
+        match &facts.uids {
+            Seen::Found(uids) => {
+                let rules = Ruleset::of(self, uids);
+                weigh_kernel(&rules, &facts.effective, &mut scale);
+                weigh_file(&rules, &facts.persisted, &mut scale);
+            }
+            Seen::Unreadable(cause) => scale.unknown(cause),
+            Seen::Absent | Seen::NotRunning => scale.unknown("the accounts are not known"),
+        }
+        match &facts.loader {
+            Seen::Absent => scale.weigh(Layer::Persisted, LOADER, "not there", false),
+            Seen::Found(file) => {
+                let holds = *file == UnitFile::Enabled;
+                scale.weigh(Layer::Persisted, LOADER, file.word(), holds);
+            }
+            Seen::NotRunning => {}
+            Seen::Unreadable(cause) => scale.unknown(cause),
+        }
+        scale.conclude()
     }
 
     /// Writes the rules and loads them.
@@ -62,3 +96,91 @@ impl Firewall {
         }]
     }
 }
+
+const TABLE: &str = "nft list table inet dsvm_agent";
+
+fn weigh_kernel(rules: &Ruleset, seen: &Seen<String>, scale: &mut Scale) {
+    let found = match seen {
+        Seen::Absent => {
+            scale.weigh(Layer::Effective, TABLE, "no such table", false);
+            return;
+        }
+        Seen::Found(text) => parse(text),
+        Seen::NotRunning => return,
+        Seen::Unreadable(cause) => Err(cause.clone()),
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(cause) => return scale.unknown(cause),
+    };
+    let expected = rules.listing();
+    if found == expected {
+        let count = expected.len();
+        scale.weigh(
+            Layer::Effective,
+            TABLE,
+            format!("as expected ({count} parts)"),
+            true,
+        );
+        return;
+    }
+    for (part, words) in expected.iter().zip(rules.words()) {
+        if !found.contains(part) {
+            scale.weigh(Layer::Effective, TABLE, format!("missing: {words}"), false);
+        }
+    }
+    for part in found.iter().filter(|part| !expected.contains(part)) {
+        let words: String = part.to_string().chars().take(MOST_SHOWN).collect();
+        scale.weigh(
+            Layer::Effective,
+            TABLE,
+            format!("not expected: {words}"),
+            false,
+        );
+    }
+    // The same parts in another order, or one of them twice.
+    scale.weigh(
+        Layer::Effective,
+        TABLE,
+        "the rules are not the expected ones",
+        false,
+    );
+}
+
+/// How much of a foreign rule is shown.
+const MOST_SHOWN: usize = 300;
+
+fn weigh_file(rules: &Ruleset, seen: &Seen<String>, scale: &mut Scale) {
+    match seen {
+        Seen::Absent => scale.weigh(Layer::Persisted, RULES_PATH, "not there", false),
+        Seen::Found(text) => {
+            let expected = rules.text();
+            if *text == expected {
+                scale.weigh(Layer::Persisted, RULES_PATH, "as expected", true);
+                return;
+            }
+            let same = expected
+                .lines()
+                .zip(text.lines())
+                .take_while(|(a, b)| a == b);
+            let line = same.count() + 1;
+            let found = text
+                .lines()
+                .nth(line - 1)
+                .unwrap_or("the end")
+                .trim()
+                .to_owned();
+            scale.weigh(
+                Layer::Persisted,
+                format!("{RULES_PATH}:{line}"),
+                found,
+                false,
+            );
+        }
+        Seen::NotRunning => {}
+        Seen::Unreadable(cause) => scale.unknown(cause),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -201,7 +201,12 @@ impl Hygiene {
             }
             (Seen::Found(Traces::Logs(bytes)), Self::LogsAtMost(size)) => {
                 let holds = *bytes <= size.bytes();
-                scale.weigh(Layer::Persisted, "/var/log", format!("{bytes} bytes"), holds);
+                scale.weigh(
+                    Layer::Persisted,
+                    "/var/log",
+                    format!("{bytes} bytes"),
+                    holds,
+                );
             }
             (Seen::Absent | Seen::NotRunning | Seen::Found(_), _) => {
                 scale.weigh(Layer::Persisted, "image", "nothing", true);
@@ -217,18 +222,29 @@ mod tests {
 
     fn judge(check: &str, is_running: bool, traces: Seen<Traces>) -> &'static str {
         let check: Hygiene = toml::from_str(check).unwrap();
-        check.judge(&HygieneFacts { is_running, traces }).verdict.word()
+        check
+            .judge(&HygieneFacts { is_running, traces })
+            .verdict
+            .word()
     }
 
     #[test]
     fn sealed_image_carries_no_trace() {
         let keys = "rule = \"no-ssh-host-keys\"";
         let paths = |paths: &[&str]| {
-            Seen::Found(Traces::Paths(paths.iter().map(|&path| path.to_owned()).collect()))
+            Seen::Found(Traces::Paths(
+                paths.iter().map(|&path| path.to_owned()).collect(),
+            ))
         };
         assert_eq!(judge(keys, false, paths(&[])), "pass");
-        assert_eq!(judge(keys, false, paths(&["/etc/ssh/ssh_host_rsa_key"])), "fail");
-        assert_eq!(judge(keys, false, Seen::Unreadable(String::new())), "unknown");
+        assert_eq!(
+            judge(keys, false, paths(&["/etc/ssh/ssh_host_rsa_key"])),
+            "fail"
+        );
+        assert_eq!(
+            judge(keys, false, Seen::Unreadable(String::new())),
+            "unknown"
+        );
         assert_eq!(judge(keys, true, paths(&["/etc/ssh/x"])), "not applicable");
         let logs = "logs-at-most = \"1KiB\"";
         assert_eq!(judge(logs, false, Seen::Found(Traces::Logs(1024))), "pass");
@@ -241,7 +257,15 @@ mod tests {
         assert_eq!(size("50MiB").unwrap().bytes(), 50 << 20);
         assert_eq!(size("50MiB").unwrap().to_string(), "50MiB");
         assert_eq!(size("7").unwrap().to_string(), "7");
-        for bad in ["", "MiB", "1.5GiB", "50MB", "-1", "+1KiB", "99999999999999GiB"] {
+        for bad in [
+            "",
+            "MiB",
+            "1.5GiB",
+            "50MB",
+            "-1",
+            "+1KiB",
+            "99999999999999GiB",
+        ] {
             assert!(size(bad).is_err(), "{bad}");
         }
     }

@@ -79,7 +79,10 @@ pub struct InvalidKey {
     text: String,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it by reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it by reference"
+)]
 pub(super) const fn is_false(value: &bool) -> bool {
     !*value
 }
@@ -190,7 +193,10 @@ mod tests {
             optional: true,
             ..check()
         };
-        assert_eq!(optional.judge(&facts(false)).verdict.word(), "not applicable");
+        assert_eq!(
+            optional.judge(&facts(false)).verdict.word(),
+            "not applicable"
+        );
     }
 
     #[test]

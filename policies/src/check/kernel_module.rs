@@ -45,7 +45,9 @@ impl TryFrom<String> for ModuleName {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let fits = (1..=64).contains(&text.len())
             && !text.starts_with(['-', '_'])
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         if fits {
             Ok(Self(text.replace('-', "_")))
         } else {
@@ -135,7 +137,11 @@ mod tests {
             (at("loaded"), at("install usb_storage /bin/false"), "fail"),
             (Seen::Absent, Seen::Absent, "fail"),
             (Seen::NotRunning, at("blacklist usb_storage"), "pass"),
-            (Seen::Absent, Seen::Unreadable("denied".to_owned()), "unknown"),
+            (
+                Seen::Absent,
+                Seen::Unreadable("denied".to_owned()),
+                "unknown",
+            ),
         ];
         for (effective, blocked_by, expected) in table {
             let facts = KernelModuleFacts {

@@ -41,7 +41,7 @@ impl fmt::Display for Socket {
 }
 
 impl Listening {
-    pub(super) fn subject(&self) -> String {
+    pub(super) fn subject() -> String {
         "sockets that wait for the network".to_owned()
     }
 

@@ -88,7 +88,12 @@ mod tests {
         let check: Membership =
             toml::from_str("group = \"docker\"\nnone-of = \"researchers\"").unwrap();
         let names = |names: &[&str]| {
-            Seen::Found(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+            Seen::Found(
+                names
+                    .iter()
+                    .map(|&name| name.to_owned())
+                    .collect::<Vec<_>>(),
+            )
         };
         let table = [
             (names(&["ada"]), names(&["ada", "bob"]), "fail"),

@@ -84,7 +84,9 @@ impl Mount {
 
     fn fits(&self, mounted: &Mounted) -> bool {
         let options = self.options.iter().map(OptionName::as_str);
-        self.source.as_ref().is_none_or(|source| *source == mounted.source)
+        self.source
+            .as_ref()
+            .is_none_or(|source| *source == mounted.source)
             && (self.types.is_empty() || self.types.contains(&mounted.fs_type))
             && missing(options, &mounted.options).is_empty()
     }
@@ -108,10 +110,19 @@ mod tests {
             })
         };
         let table = [
-            (mounted("stsecure/import", "fuse.dsvm-agent", "ro,nodev"), "pass"),
-            (mounted("stother/import", "fuse.dsvm-agent", "ro,nodev"), "fail"),
+            (
+                mounted("stsecure/import", "fuse.dsvm-agent", "ro,nodev"),
+                "pass",
+            ),
+            (
+                mounted("stother/import", "fuse.dsvm-agent", "ro,nodev"),
+                "fail",
+            ),
             (mounted("stsecure/import", "tmpfs", "ro,nodev"), "fail"),
-            (mounted("stsecure/import", "fuse.dsvm-agent", "rw,nodev"), "fail"),
+            (
+                mounted("stsecure/import", "fuse.dsvm-agent", "rw,nodev"),
+                "fail",
+            ),
             (Seen::Absent, "fail"),
             (Seen::NotRunning, "not applicable"),
             (Seen::Unreadable(String::new()), "unknown"),

@@ -42,7 +42,9 @@ impl TryFrom<String> for OptionName {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let fits = (1..=64).contains(&text.len())
             && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-=.:".contains(&b));
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-=.:".contains(&b));
         if fits {
             Ok(Self(text))
         } else {
@@ -94,8 +96,18 @@ impl MountOption {
         }
         let mut scale = Scale::new(expected);
         let layers = [
-            (Layer::Effective, &facts.effective, "not mounted", "/proc/self/mountinfo"),
-            (Layer::Persisted, &facts.persisted, "not mounted at boot", "/etc/fstab"),
+            (
+                Layer::Effective,
+                &facts.effective,
+                "not mounted",
+                "/proc/self/mountinfo",
+            ),
+            (
+                Layer::Persisted,
+                &facts.persisted,
+                "not mounted at boot",
+                "/etc/fstab",
+            ),
         ];
         for (layer, seen, absent, place) in layers {
             match seen {
@@ -130,10 +142,7 @@ impl MountOption {
 }
 
 /// The wanted options that a list of options does not have.
-pub(super) fn missing<'a>(
-    wanted: impl Iterator<Item = &'a str>,
-    options: &str,
-) -> Vec<&'a str> {
+pub(super) fn missing<'a>(wanted: impl Iterator<Item = &'a str>, options: &str) -> Vec<&'a str> {
     wanted
         .filter(|wanted| !options.split(',').any(|option| option == *wanted))
         .collect()
@@ -156,7 +165,11 @@ mod tests {
             (at("rw,nosuid,nodev"), Seen::Absent, "fail"),
             (Seen::Absent, Seen::Absent, "fail"),
             (Seen::NotRunning, at("nodev,nosuid"), "pass"),
-            (Seen::Unreadable(String::new()), at("nodev,nosuid"), "unknown"),
+            (
+                Seen::Unreadable(String::new()),
+                at("nodev,nosuid"),
+                "unknown",
+            ),
         ];
         for (effective, persisted, expected) in table {
             let facts = MountOptionFacts {
@@ -169,10 +182,8 @@ mod tests {
 
     #[test]
     fn optional_mount_may_be_missing() {
-        let check: MountOption = toml::from_str(
-            "path = \"/home\"\noptions = [\"nodev\"]\noptional = true",
-        )
-        .unwrap();
+        let check: MountOption =
+            toml::from_str("path = \"/home\"\noptions = [\"nodev\"]\noptional = true").unwrap();
         let facts = MountOptionFacts {
             effective: Seen::Absent,
             persisted: Seen::Absent,

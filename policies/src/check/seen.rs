@@ -165,10 +165,7 @@ impl Scale {
 pub(crate) const NEEDS_RUNNING: &str = "needs a running machine";
 
 /// The judgement that a check has no meaning here.
-pub(crate) fn not_applicable(
-    expected: impl Into<String>,
-    reason: impl Into<String>,
-) -> Judgement {
+pub(crate) fn not_applicable(expected: impl Into<String>, reason: impl Into<String>) -> Judgement {
     let reason = reason.into();
     Judgement {
         found: reason.clone(),

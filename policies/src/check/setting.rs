@@ -73,10 +73,9 @@ mod tests {
 
     #[test]
     fn file_must_say_what_is_demanded() {
-        let check: Setting = toml::from_str(
-            "path = \"/etc/login.defs\"\nkey = \"PASS_MAX_DAYS\"\nat-most = 365",
-        )
-        .unwrap();
+        let check: Setting =
+            toml::from_str("path = \"/etc/login.defs\"\nkey = \"PASS_MAX_DAYS\"\nat-most = 365")
+                .unwrap();
         let found = |value: &str| Seen::Found(Located::new(value, "/etc/login.defs:9"));
         let table = [
             (true, found("365"), "pass"),

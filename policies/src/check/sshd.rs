@@ -252,7 +252,8 @@ mod tests {
 
     #[test]
     fn lists_are_judged_by_their_items() {
-        let ciphers = "option = \"ciphers\"\nsubset-of = [\"aes256-gcm@openssh.com\", \"aes256-ctr\"]";
+        let ciphers =
+            "option = \"ciphers\"\nsubset-of = [\"aes256-gcm@openssh.com\", \"aes256-ctr\"]";
         let found = |value| Seen::Found(vec![answer("x", &[value])]);
         assert_eq!(word(ciphers, found("aes256-ctr")), "pass");
         assert_eq!(word(ciphers, found("aes256-ctr,3des-cbc")), "fail");
@@ -264,7 +265,14 @@ mod tests {
 
     #[test]
     fn options_that_run_programs_or_change_the_file_are_refused() {
-        for bad in ["Match", "Include", "AuthorizedKeysCommand", "a b", "", "x\n"] {
+        for bad in [
+            "Match",
+            "Include",
+            "AuthorizedKeysCommand",
+            "a b",
+            "",
+            "x\n",
+        ] {
             assert!(SshdOption::try_from(bad.to_owned()).is_err(), "{bad:?}");
         }
     }

@@ -146,7 +146,12 @@ fn use_pty(entries: &Entries<'_>, scale: &mut Scale) {
     }
     match set {
         Some(line) => scale.weigh(Layer::Configured, &line.source, &line.value, true),
-        None => scale.weigh(Layer::Configured, "/etc/sudoers", "use_pty is not set", false),
+        None => scale.weigh(
+            Layer::Configured,
+            "/etc/sudoers",
+            "use_pty is not set",
+            false,
+        ),
     }
 }
 
@@ -171,7 +176,8 @@ mod tests {
     use super::*;
 
     fn word(rule: SudoersRule, lines: &[&str]) -> &'static str {
-        let line = |(number, line): (usize, &&str)| Located::new(*line, format!("/etc/sudoers:{number}"));
+        let line =
+            |(number, line): (usize, &&str)| Located::new(*line, format!("/etc/sudoers:{number}"));
         let facts = SudoersFacts {
             lines: Seen::Found(lines.iter().enumerate().map(line).collect()),
             researchers: Seen::Found(People {
@@ -212,7 +218,10 @@ mod tests {
         use SudoersRule::UsePty;
         assert_eq!(word(UsePty, &DEBIAN), "fail");
         assert_eq!(word(UsePty, &["Defaults env_reset, use_pty"]), "pass");
-        assert_eq!(word(UsePty, &["Defaults use_pty", "Defaults:ada !use_pty"]), "fail");
+        assert_eq!(
+            word(UsePty, &["Defaults use_pty", "Defaults:ada !use_pty"]),
+            "fail"
+        );
         assert_eq!(word(UsePty, &["Defaults:ada use_pty"]), "fail");
     }
 
@@ -231,6 +240,9 @@ mod tests {
         ] {
             assert_eq!(word(NoResearchers, lines), "fail", "{lines:?}");
         }
-        assert_eq!(word(NoResearchers, &["ALL, !ada, !%researchers ALL=ALL"]), "fail");
+        assert_eq!(
+            word(NoResearchers, &["ALL, !ada, !%researchers ALL=ALL"]),
+            "fail"
+        );
     }
 }

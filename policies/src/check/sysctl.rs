@@ -67,8 +67,7 @@ mod tests {
 
     #[test]
     fn parameter_must_hold_now_and_after_the_next_boot() {
-        let check: Sysctl =
-            toml::from_str("key = \"kernel.kptr_restrict\"\nat-least = 2").unwrap();
+        let check: Sysctl = toml::from_str("key = \"kernel.kptr_restrict\"\nat-least = 2").unwrap();
         let denied = || Seen::Unreadable("permission denied".to_owned());
         let table = [
             (seen("2"), seen("2"), "pass"),
@@ -93,7 +92,8 @@ mod tests {
 
     #[test]
     fn judgement_says_which_layer_deviates() {
-        let check: Sysctl = toml::from_str("key = \"kernel.kptr_restrict\"\nequals = \"2\"").unwrap();
+        let check: Sysctl =
+            toml::from_str("key = \"kernel.kptr_restrict\"\nequals = \"2\"").unwrap();
         let judgement = check.judge(&SysctlFacts {
             effective: seen("2"),
             persisted: Seen::Found(Located::new("0", "/etc/sysctl.d/60-x.conf:3")),

@@ -128,13 +128,15 @@ impl Unit {
     }
 
     fn is_doing_right(&self, state: UnitState) -> bool {
-        match (self.want, state) {
-            (UnitWant::Running, UnitState::Active) => true,
+        match self.want {
             // The agent is not ready before its first report, which it is just making.
-            (UnitWant::Running, UnitState::Activating) => self.name.as_str() == AGENT,
-            (UnitWant::Running, _) => false,
-            (UnitWant::Masked | UnitWant::Stopped, UnitState::Failed | UnitState::Inactive) => true,
-            (UnitWant::Masked | UnitWant::Stopped, _) => false,
+            UnitWant::Running if self.name.as_str() == AGENT => {
+                matches!(state, UnitState::Active | UnitState::Activating)
+            }
+            UnitWant::Running => state == UnitState::Active,
+            UnitWant::Masked | UnitWant::Stopped => {
+                matches!(state, UnitState::Failed | UnitState::Inactive)
+            }
         }
     }
 
@@ -204,7 +206,12 @@ impl UnitFile {
 mod tests {
     use super::*;
 
-    fn word(name: &str, want: UnitWant, effective: Seen<UnitState>, persisted: Seen<UnitFile>) -> &'static str {
+    fn word(
+        name: &str,
+        want: UnitWant,
+        effective: Seen<UnitState>,
+        persisted: Seen<UnitFile>,
+    ) -> &'static str {
         let check = Unit {
             name: name.parse().unwrap(),
             want,
@@ -240,7 +247,12 @@ mod tests {
             (Masked, Found(Active), Found(UnitFile::Masked), "fail"),
             (Masked, Found(Inactive), Found(Disabled), "fail"),
             (Masked, Absent, Absent, "fail"),
-            (Masked, Seen::Unreadable(String::new()), Found(UnitFile::Masked), "unknown"),
+            (
+                Masked,
+                Seen::Unreadable(String::new()),
+                Found(UnitFile::Masked),
+                "unknown",
+            ),
         ];
         for (want, effective, persisted, expected) in table {
             let found = word("ssh.service", want, effective.clone(), persisted.clone());

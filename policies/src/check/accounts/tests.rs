@@ -59,7 +59,11 @@ const RULES: [AccountRule; 5] = [
 ];
 
 /// The rules that a machine breaks.
-fn broken(accounts: Vec<Account>, passwords: Vec<Password>, groups: Vec<Group>) -> Vec<AccountRule> {
+fn broken(
+    accounts: Vec<Account>,
+    passwords: Vec<Password>,
+    groups: Vec<Group>,
+) -> Vec<AccountRule> {
     let facts = AccountsFacts {
         accounts: Seen::Found(accounts),
         passwords: Seen::Found(passwords),
@@ -95,7 +99,10 @@ fn each_fault_breaks_its_rule() {
     );
     let mut weak = passwords.clone();
     weak[0] = password("root", "$y$j9T$x");
-    assert_eq!(broken(accounts.clone(), weak.clone(), groups.clone()), [RootIsLocked]);
+    assert_eq!(
+        broken(accounts.clone(), weak.clone(), groups.clone()),
+        [RootIsLocked]
+    );
     weak[0] = password("root", "");
     assert_eq!(
         broken(accounts.clone(), weak, groups.clone()),

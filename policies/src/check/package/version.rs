@@ -41,7 +41,9 @@ impl TryFrom<String> for Version {
         let fits = epoch
             && text.len() <= 256
             && rest.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b".+-:~".contains(&b));
+            && rest
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b".+-:~".contains(&b));
         if fits {
             Ok(Self(text))
         } else {
@@ -139,8 +141,20 @@ mod tests {
     fn versions_are_in_debians_order() {
         let version = |text: &str| Version::try_from(text.to_owned()).unwrap();
         let ascending = [
-            "1.0~~", "1.0~~a", "1.0~", "1.0", "1.0a", "1.0+b1", "1.0-1~bpo1", "1.0-1", "1.0-1.1",
-            "1.0-2", "1.0-10", "1.9", "1.10", "1:0.1",
+            "1.0~~",
+            "1.0~~a",
+            "1.0~",
+            "1.0",
+            "1.0-1~bpo1",
+            "1.0-1",
+            "1.0-1.1",
+            "1.0-2",
+            "1.0-10",
+            "1.0a",
+            "1.0+b1",
+            "1.9",
+            "1.10",
+            "1:0.1",
         ];
         for pair in ascending.windows(2) {
             assert!(version(pair[0]) < version(pair[1]), "{pair:?}");

@@ -44,7 +44,10 @@ impl Defaults {
 
     /// Says whether it turns an option off for anybody.
     pub(super) fn turn_off(&self, option: &str) -> bool {
-        let off = |word: &String| word.strip_prefix('!').is_some_and(|word| word.trim() == option);
+        let off = |word: &String| {
+            word.strip_prefix('!')
+                .is_some_and(|word| word.trim() == option)
+        };
         self.options.iter().any(off)
     }
 }
@@ -76,7 +79,10 @@ fn aliases(text: &str) -> Option<Entry> {
         let (name, members) = part.split_once('=')?;
         Some((name.trim().to_owned(), split(members, ',')))
     };
-    let users = split(text, ':').into_iter().map(alias).collect::<Option<_>>()?;
+    let users = split(text, ':')
+        .into_iter()
+        .map(alias)
+        .collect::<Option<_>>()?;
     Some(Entry::Alias { users })
 }
 
@@ -115,7 +121,8 @@ fn has_tag(commands: &str, tag: &str) -> bool {
         };
         let tags = command.split(':').map_while(|word| {
             let word = word.trim();
-            let is_tag = !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+            let is_tag =
+                !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
             is_tag.then_some(word)
         });
         command.contains(':') && tags.into_iter().any(|word| word == tag)
