@@ -13,6 +13,7 @@ use crate::names::{AbsPath, FileName, Mode};
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Version of this format: 1.
+    #[schemars(extend("const" = 1))]
     pub schema: u32,
     /// The binaries.
     pub binaries: Vec<Binary>,

@@ -18,6 +18,7 @@ use crate::waiver::Waiver;
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
     /// Version of this format: 1.
+    #[schemars(extend("const" = 1))]
     pub schema: u32,
     /// Number of the report on this machine; grows by one.
     pub sequence: u64,
@@ -115,6 +116,9 @@ pub struct Finding {
     pub control: ControlId,
     /// Its title.
     pub title: String,
+    /// Why it matters, as the policy says it.
+    #[serde(default)]
+    pub rationale: String,
     /// How bad it is when it does not hold.
     pub severity: Severity,
     /// From when on it must hold.

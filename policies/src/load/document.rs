@@ -23,6 +23,7 @@ use crate::waiver::Waiver;
 #[schemars(title = "Policy")]
 pub(super) struct Document {
     /// Version of this format: 1.
+    #[schemars(extend("const" = 1))]
     #[expect(
         dead_code,
         reason = "read before everything else, and known to be 1 by now"
