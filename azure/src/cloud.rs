@@ -51,6 +51,16 @@ impl Cloud {
         }
     }
 
+    /// Whom a token for Azure Monitor's log ingestion is for.
+    #[must_use]
+    pub const fn monitor(self) -> &'static str {
+        match self {
+            Self::China => "https://monitor.azure.cn",
+            Self::Public => "https://monitor.azure.com",
+            Self::UsGovernment => "https://monitor.azure.us",
+        }
+    }
+
     /// What follows the vault's name in the host of its Key Vault.
     #[must_use]
     pub const fn vault_suffix(self) -> &'static str {
@@ -88,7 +98,13 @@ mod tests {
     #[test]
     fn no_two_clouds_share_an_endpoint() {
         let endpoints = [Cloud::China, Cloud::Public, Cloud::UsGovernment].map(|cloud| {
-            [cloud.resource_manager(), cloud.authority(), cloud.blob_suffix(), cloud.vault_suffix()]
+            [
+                cloud.resource_manager(),
+                cloud.authority(),
+                cloud.blob_suffix(),
+                cloud.monitor(),
+                cloud.vault_suffix(),
+            ]
         });
         for (at, one) in endpoints.iter().enumerate() {
             for other in endpoints.iter().skip(at + 1) {

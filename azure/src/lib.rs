@@ -1,7 +1,42 @@
 //! The only door to Azure.
 //!
 //! Whatever sends a request to Azure or holds a credential belongs here and nowhere else, so that it is
-//! audited once. So far the crate knows where the clouds are; it sends nothing.
+//! audited once.
+//!
+//! ```text
+//! Setting ─┐                     ┌─ Container  (blob)
+//!          ├─▶ Door ─▶ clients ──┼─ Vault      (secrets, keys)
+//! Identity ┘    │                └─ Arm ─ Factory, Gallery · Ingestion
+//!               ▼
+//!      patience (retry table, deadlines) ─▶ token ─▶ wire (vetted addresses, TLS, limits)
+//! ```
+//!
+//! It never follows a redirect, never uses a proxy that is not in the setting, never sends a token over plain
+//! text or to another host than the one it was made for, and never writes a token down. Every request that it
+//! can send stands in [`call`], with the role that it needs.
+//!
+//! Limits: storage accounts are reached through Microsoft Entra ID only (no keys, no shared access
+//! signatures); hierarchical namespaces are not treated specially.
 
+/// Every request that is ever sent, and the role that it needs.
+pub mod call;
+mod clock;
 /// The clouds, and where their services stand.
 pub mod cloud;
+/// Identities, and tokens that never make a caller wait without need.
+pub mod credential;
+/// What went wrong, and what it smells of.
+pub mod error;
+/// What the VM is told about itself.
+pub mod metadata;
+/// Names of Azure.
+pub mod names;
+/// Which addresses a host may have.
+pub mod net;
+mod patience;
+/// When a request is repeated.
+pub mod retry;
+/// Where Azure is, and how it is reached.
+pub mod setting;
+/// How a request leaves the machine.
+pub mod transport;

@@ -1,0 +1,8 @@
+//! The time of day.
+
+use time::OffsetDateTime;
+
+/// Now.
+pub(crate) fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
