@@ -4,7 +4,7 @@
 mod call;
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use call::{Call, Output};
 pub use run::Running;
@@ -181,6 +181,19 @@ impl Error {
         }
     }
 
+    /// Takes over what a failed program wrote to the log it was given instead of to us.
+    #[must_use]
+    pub fn with_log(self, log: &Path) -> Self {
+        match (self, std::fs::read(log)) {
+            (Self::Failed { tool, status, .. }, Ok(bytes)) => Self::Failed {
+                tool,
+                status,
+                message: call::tail(&bytes),
+            },
+            (error, _) => error,
+        }
+    }
+
     /// Says whether the work ended because it was to end.
     pub const fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled { .. })
@@ -189,5 +202,9 @@ impl Error {
 
 fn said(message: &str) -> String {
     let message = message.trim();
-    if message.is_empty() { String::new() } else { format!(":\n{message}") }
+    if message.is_empty() {
+        String::new()
+    } else {
+        format!(":\n{message}")
+    }
 }

@@ -54,7 +54,7 @@ impl Call {
             folder: None,
             input: None,
             log: None,
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
             gentle: Signal::SIGTERM,
         }
     }
@@ -69,14 +69,16 @@ impl Call {
     /// Adds arguments.
     #[must_use]
     pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args
+            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
     /// Sets a variable of the environment, which is empty but for `PATH`, `LC_ALL` and `TZ`.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.env
+            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -129,7 +131,11 @@ impl Call {
             .env("TZ", "UTC")
             .envs(self.env)
             .process_group(0)
-            .stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdin(if self.input.is_some() {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stdout(Stdio::piped())
             .stderr(self.log.map_or_else(Stdio::piped, Stdio::from));
         if let Some(folder) = self.folder {
@@ -146,11 +152,16 @@ impl Call {
 
     /// Runs the program to its end and hands back what it said; an error unless it ended well.
     pub fn run(self, cancel: &Cancel) -> Result<Output, Error> {
+        self.run_watched(cancel, &mut || {})
+    }
+
+    /// Like [`Call::run`]; `tick` is called now and then while the program runs.
+    pub fn run_watched(self, cancel: &Cancel, tick: &mut dyn FnMut()) -> Result<Output, Error> {
         let tool = self.tool;
         let mut running = self.start()?;
         let stdout = running.child().stdout.take().map(read);
         let stderr = running.child().stderr.take().map(read);
-        let ended = running.wait(cancel);
+        let ended = running.wait_watched(cancel, tick);
         // Whoever still holds the pipes goes with the group, so that the readers end.
         drop(running);
         let status = ended?;
@@ -158,16 +169,26 @@ impl Call {
             Some(Ok(read)) => read.map_err(|source| Error::Run { tool, source }),
             Some(Err(_)) | None => Ok(Vec::new()),
         };
-        let output = Output { stdout: collect(stdout)?, stderr: collect(stderr)? };
+        let output = Output {
+            stdout: collect(stdout)?,
+            stderr: collect(stderr)?,
+        };
         if status.success() {
             Ok(output)
         } else {
-            Err(Error::Failed { tool, status, message: tail(&output.stderr) })
+            Err(Error::Failed {
+                tool,
+                status,
+                message: tail(&output.stderr),
+            })
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that starts programs of the list")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that starts programs of the list"
+)]
 fn command(path: &std::path::Path) -> Command {
     Command::new(path)
 }
@@ -189,7 +210,10 @@ fn read(pipe: impl Read + Send + 'static) -> Reader {
 pub(super) fn tail(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<_> = text.lines().collect();
-    lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default().join("\n")
+    lines
+        .get(lines.len().saturating_sub(TAIL)..)
+        .unwrap_or_default()
+        .join("\n")
 }
 
 /// How much of a program's output is kept.

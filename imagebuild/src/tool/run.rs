@@ -37,8 +37,19 @@ impl Running {
     ) -> Result<Self, Error> {
         let group = i32::try_from(child.id())
             .map(Pid::from_raw)
-            .map_err(|error| Error::Run { tool, source: io::Error::other(error) })?;
-        Ok(Self { tool, child, group, since: Instant::now(), deadline, gentle, ended: None })
+            .map_err(|error| Error::Run {
+                tool,
+                source: io::Error::other(error),
+            })?;
+        Ok(Self {
+            tool,
+            child,
+            group,
+            since: Instant::now(),
+            deadline,
+            gentle,
+            ended: None,
+        })
     }
 
     /// The program's own handles, to take its output or write its input.
@@ -50,13 +61,25 @@ impl Running {
     pub fn poll(&mut self) -> Result<Option<ExitStatus>, Error> {
         if self.ended.is_none() {
             let tool = self.tool;
-            self.ended = self.child.try_wait().map_err(|source| Error::Run { tool, source })?;
+            self.ended = self
+                .child
+                .try_wait()
+                .map_err(|source| Error::Run { tool, source })?;
         }
         Ok(self.ended)
     }
 
     /// Waits until the program ends. One that is cancelled or too slow is stopped.
     pub fn wait(&mut self, cancel: &Cancel) -> Result<ExitStatus, Error> {
+        self.wait_watched(cancel, &mut || {})
+    }
+
+    /// Like [`Running::wait`]; `tick` is called at every look at the program.
+    pub fn wait_watched(
+        &mut self,
+        cancel: &Cancel,
+        tick: &mut dyn FnMut(),
+    ) -> Result<ExitStatus, Error> {
         let mut pause = Duration::from_millis(1);
         loop {
             if let Some(status) = self.poll()? {
@@ -64,8 +87,12 @@ impl Running {
             }
             if self.since.elapsed() > self.deadline {
                 self.stop();
-                return Err(Error::Slow { tool: self.tool, after: self.deadline });
+                return Err(Error::Slow {
+                    tool: self.tool,
+                    after: self.deadline,
+                });
             }
+            tick();
             if cancel.wait(pause) {
                 self.stop();
                 return Err(Error::Cancelled { tool: self.tool });
