@@ -126,7 +126,7 @@ fn unpack(path: &Path, folder: &Path, cancel: &Cancel) -> Result<(), Error> {
     Tool::DpkgDeb
         .call()
         .args(["--extract".as_ref(), path.as_os_str(), inside.as_os_str()])
-        .deadline(Duration::from_secs(120))
+        .deadline(Duration::from_mins(2))
         .run(cancel)?;
     match fs::rename(&inside, folder) {
         // Somebody else was faster; the same package has the same content.

@@ -68,7 +68,7 @@ pub struct Build<'a> {
 #[derive(Debug)]
 pub enum Outcome {
     /// The image has its final name.
-    Passed(Report),
+    Passed(Box<Report>),
     /// The image does not conform, or its report is not to be trusted.
     Rejected {
         /// Its report, if it made one.
@@ -280,7 +280,7 @@ impl Build<'_> {
                 });
             }
         };
-        let page = page(&judged.report);
+        let page = policies::html::render(&judged.report);
         files::write(&result.join(custody::PAGE), page.as_bytes(), 0o644)?;
         if !judged.conforms {
             work.reject(self.place)?;
@@ -292,12 +292,8 @@ impl Build<'_> {
         let custody = Custody::collect(&result, self.lock, self.staged, &vhd, &judged.report)?;
         custody.sign(&result, &vhd.sha256, self.key)?;
         work.publish(self.place, &vhd)?;
-        Ok(Outcome::Passed(judged.report))
+        Ok(Outcome::Passed(Box::new(judged.report)))
     }
-}
-
-fn page(report: &Report) -> String {
-    format!("{report:?}")
 }
 
 fn user(user: &crate::recipe::User) -> base::User {
@@ -320,10 +316,8 @@ pub fn is_done(place: &Place, lock: &Digest, key: &Key) -> Result<bool, Failure>
         return Ok(false);
     }
     let vhd = folder.join(custody::VHD);
-    let published = place.published()?;
-    let looks = state::Look::at(&vhd).ok();
-    let untouched = match (published, looks) {
-        (Some(published), Some(look)) => published == look,
+    let untouched = match (place.published()?, state::Look::at(&vhd).ok()) {
+        (Some(then), Some(now)) => then == now,
         // Nobody knows how it looked: it has to be read.
         (None, Some(_)) => files::digest(&vhd)?.0 == *custody.statement.about("the image")?,
         (_, None) => false,

@@ -125,8 +125,8 @@ fn space(cache: &Path) -> Finding {
         .ancestors()
         .find(|path| path.exists())
         .unwrap_or(Path::new("/"));
-    let free = statvfs(existing)
-        .map(|stat| u64::from(stat.blocks_available()).saturating_mul(stat.fragment_size()));
+    let free =
+        statvfs(existing).map(|stat| stat.blocks_available().saturating_mul(stat.fragment_size()));
     let (state, found) = match free {
         Ok(free) if free >= NEEDED => (State::Ok, format!("{} free", ui::bytes(free))),
         Ok(free) => (State::Missing, format!("{} free", ui::bytes(free))),

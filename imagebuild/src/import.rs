@@ -242,7 +242,7 @@ impl<'a> Flow<'a> {
             name: binary.name.clone(),
             source: binary.source.file_name().to_owned(),
             size,
-            secure_path: self.secure.name(binary, &sha256),
+            secure_path: Secure::name(binary, &sha256),
             scan: scanned,
             landed: started,
             secured: jiff::Timestamp::now(),

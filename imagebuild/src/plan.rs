@@ -33,10 +33,20 @@ pub struct Facts {
     pub binaries: usize,
     /// Whether the final image is there, untouched and made from this lock.
     pub built: bool,
-    /// Whether an interrupted build has left the engine's disk.
-    pub engine_done: bool,
-    /// Whether an interrupted build has left the VHD.
-    pub convert_done: bool,
+    /// What an interrupted build has left.
+    pub left: Left,
+}
+
+/// What an interrupted build has left.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Left {
+    /// Nothing that can be used.
+    #[default]
+    Nothing,
+    /// The engine's disk.
+    Disk,
+    /// The VHD.
+    Vhd,
 }
 
 impl Plan {
@@ -44,8 +54,8 @@ impl Plan {
     pub fn decide(facts: &Facts) -> Self {
         let current = facts.locked && facts.stale.is_empty();
         let built = current && facts.built;
-        let engine = current && (facts.engine_done || facts.convert_done);
-        let convert = current && facts.convert_done;
+        let engine = current && facts.left >= Left::Disk;
+        let convert = current && facts.left >= Left::Vhd;
         let made = |done: bool, why: &str, left: &str| {
             let why = if built {
                 "the image is up to date"
@@ -127,14 +137,14 @@ mod tests {
         assert_eq!(needed(&locked), rest);
         assert_eq!(
             needed(&Facts {
-                engine_done: true,
+                left: Left::Disk,
                 ..locked.clone()
             }),
             rest[2..]
         );
         assert_eq!(
             needed(&Facts {
-                convert_done: true,
+                left: Left::Vhd,
                 ..locked.clone()
             }),
             rest[3..]
@@ -152,8 +162,7 @@ mod tests {
             locked: true,
             stale: vec!["recipe".to_owned()],
             built: true,
-            engine_done: true,
-            convert_done: true,
+            left: Left::Vhd,
             ..Facts::default()
         };
         assert_eq!(

@@ -17,7 +17,7 @@ pub enum Error {
     Read(#[from] files::Error),
     /// The text is no policy.
     #[error(transparent)]
-    Invalid(#[from] load::Error),
+    Invalid(Box<load::Error>),
 }
 
 impl Ends for Error {
@@ -63,7 +63,9 @@ pub fn load(path: &Path, shipped: &Path) -> Result<Loaded, Error> {
         layers.borrow_mut().insert(name.to_owned(), layer);
         Ok(text)
     };
-    let policy = load::load(&path.display().to_string(), &text, &[], &resolve)?;
+    let policy = load::load(&path.display().to_string(), &text, &[], &resolve)
+        .map_err(Box::new)
+        .map_err(Error::Invalid)?;
     Ok(Loaded {
         policy,
         text,

@@ -285,8 +285,13 @@ impl Located {
     /// Reads a recipe.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let bytes = files::read(path, MOST_BYTES).map_err(Error::read)?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    /// Reads a recipe from the bytes of a file at `path`.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, Error> {
         Ok(Self {
-            recipe: parse::recipe(&bytes, path)?,
+            recipe: parse::recipe(bytes, path)?,
             path: path.to_owned(),
         })
     }

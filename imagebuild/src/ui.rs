@@ -94,7 +94,7 @@ pub fn warn(text: &str) {
 
 /// Tells why a command did not reach its aim.
 pub fn failure(failure: &Failure) -> Exit {
-    let mut text = format!("{} {}", Look::Bad.paint("error:"), failure.error);
+    let mut lines = vec![format!("{} {}", Look::Bad.paint("error:"), failure.error)];
     let mut said = failure.error.to_string();
     let mut source = failure.error.source();
     while let Some(cause) = source {
@@ -102,14 +102,14 @@ pub fn failure(failure: &Failure) -> Exit {
         if cause.to_string() != said {
             said = cause.to_string();
             let indented = said.replace('\n', "\n    ");
-            text.push_str(&format!("\n  {} {indented}", Look::Warning.paint("cause:")));
+            lines.push(format!("  {} {indented}", Look::Warning.paint("cause:")));
         }
         source = cause.source();
     }
     if let Some(hint) = &failure.hint {
-        text.push_str(&format!("\n  {} {hint}", Look::Good.paint("hint:")));
+        lines.push(format!("  {} {hint}", Look::Good.paint("hint:")));
     }
-    say(&text);
+    say(&lines.join("\n"));
     failure.exit
 }
 

@@ -40,27 +40,20 @@ pub struct Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
+    /// Adds what was verified; `what` begins with the file's name.
     fn add(&mut self, what: &str, outcome: Result<(), Mismatch>) {
-        let finding = match outcome {
-            Ok(()) => Finding {
-                what: what.to_owned(),
-                ok: true,
-                expected: None,
-                found: None,
-            },
-            Err(wrong) => Finding {
-                // The object is the more exact name, unless it says nothing that the heading does not.
-                what: if wrong.object == what {
-                    wrong.object
-                } else {
-                    format!("{what}: {}", wrong.object)
-                },
-                ok: false,
-                expected: Some(wrong.expected),
-                found: Some(wrong.found),
-            },
+        let (ok, wrong) = (outcome.is_ok(), outcome.err());
+        let what = match &wrong {
+            Some(wrong) if !what.contains(&wrong.object) => format!("{what} ({})", wrong.object),
+            _ => what.to_owned(),
         };
-        self.0.push(finding);
+        let (expected, found) = wrong.map(|wrong| (wrong.expected, wrong.found)).unzip();
+        self.0.push(Finding {
+            what,
+            ok,
+            expected,
+            found,
+        });
     }
 
     /// Everything that was verified.
@@ -79,30 +72,37 @@ pub fn verify(folder: &Path, key: &PublicKey) -> Findings {
     let mut findings = Findings::default();
     let custody = Custody::open(folder, key);
     findings.add(
-        custody::STATEMENT,
+        "custody.json signature",
         custody.as_ref().map(|_| ()).map_err(Clone::clone),
     );
     let vhd = folder.join(custody::VHD);
-    findings.add(custody::VHD, footer::check(&vhd));
+    findings.add("image.vhd footer", footer::check(&vhd));
     let lock = lock(folder);
     findings.add(
-        custody::LOCK,
+        "image.lock own digest",
         lock.as_ref().map(|_| ()).map_err(Clone::clone),
     );
     let Ok(custody) = custody else {
         return findings;
     };
-    findings.add(custody::VHD, image(&vhd, &custody));
+    findings.add("image.vhd content", image(&vhd, &custody));
+    let small_files = custody.small_files_fit(folder);
     for name in custody::SMALL_FILES {
-        let wrong = custody
-            .small_files_fit(folder)
-            .into_iter()
-            .find(|wrong| wrong.object == name);
-        findings.add(name, wrong.map_or(Ok(()), Err));
+        let wrong = small_files
+            .iter()
+            .find(|wrong| wrong.object == name)
+            .cloned();
+        findings.add(&format!("{name} content"), wrong.map_or(Ok(()), Err));
     }
     let Ok(lock) = lock else { return findings };
-    findings.add(custody::LOCK, same_image(&custody.predicate, &lock));
-    findings.add(custody::REPORT, report(folder, &custody.predicate, &lock));
+    findings.add(
+        "image.lock image and version",
+        same_image(&custody.predicate, &lock),
+    );
+    findings.add(
+        "report.json verdict",
+        report(folder, &custody.predicate, &lock),
+    );
     receipts(&custody.predicate, &lock, key, &mut findings);
     findings
 }

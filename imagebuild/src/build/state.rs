@@ -33,6 +33,18 @@ pub struct Result {
     pub look: Look,
 }
 
+impl Result {
+    /// Reads the file that a step left.
+    pub fn at(path: &Path) -> std::result::Result<Self, files::Error> {
+        let (sha256, _) = files::digest(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            sha256,
+            look: Look::at(path)?,
+        })
+    }
+}
+
 /// How a file looks from outside: enough to see that nobody wrote to it since.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -139,12 +151,7 @@ impl State {
 
     /// Records that a step was done.
     pub fn done(&mut self, step: Step, path: &Path) -> std::result::Result<(), files::Error> {
-        let (sha256, _) = files::digest(path)?;
-        let result = Result {
-            path: path.to_owned(),
-            sha256,
-            look: Look::at(path)?,
-        };
+        let result = Result::at(path)?;
         self.record.steps.insert(step, result);
         let text = serde_json::to_vec_pretty(&self.record).unwrap_or_default();
         files::write(&self.file, &text, 0o644)

@@ -1,3 +1,5 @@
+use policies::report::Report;
+
 use super::{project::Project, stage};
 use crate::{
     build::{self, Build, Outcome, Place},
@@ -24,25 +26,22 @@ pub(super) fn run(args: &cli::Build) -> Result<Exit, Failure> {
         &project.cache,
         project.located.recipe.name.as_str(),
     );
-    let (lock, staged) = match project.lock()? {
-        Some(lock) => {
-            refuse_stale(&project, &inputs, &lock)?;
-            if build::is_done(&place, &lock.digest()?, &project.key)? {
-                ui::say(&format!(
-                    "nothing to build: {} is up to date",
-                    place.image().display()
-                ));
-                return Ok(Exit::Done);
-            }
-            progress.phase("stage binaries", None);
-            let staged = stage::all(&project, Some(&lock), &progress)?;
-            (lock, staged)
+    let locked = project.lock()?;
+    if let Some(lock) = &locked {
+        refuse_stale(&project, &inputs, lock)?;
+        if build::is_done(&place, &lock.digest()?, &project.key)? {
+            ui::say(&format!(
+                "nothing to build: {} is up to date",
+                place.image().display()
+            ));
+            return Ok(Exit::Done);
         }
-        None => {
-            progress.phase("stage binaries", None);
-            let staged = stage::all(&project, None, &progress)?;
-            (first_lock(&project, &inputs, &progress)?, staged)
-        }
+    }
+    progress.phase("stage binaries", None);
+    let staged = stage::all(&project, locked.as_ref(), &progress)?;
+    let lock = match locked {
+        Some(lock) => lock,
+        None => first_lock(&project, &inputs, &progress)?,
     };
     let build = Build {
         located: &project.located,
@@ -111,15 +110,15 @@ fn tell(outcome: Outcome, place: &Place) -> Result<Exit, Failure> {
                 ui::report(report);
             }
             let kept = format!("the image is kept apart in {}", place.rejected().display());
-            let failure = match mismatch {
-                Some(mismatch) => mismatch.into(),
-                None => {
-                    let found = report.as_deref().map(judge::deviations).unwrap_or_default();
-                    let sentence = format!("the image does not conform:\n  {}", found.join("\n  "));
-                    Failure::new(Exit::Deviates, sentence)
-                }
-            };
+            let failure = mismatch.map_or_else(|| refused(report.as_deref()), Failure::from);
             Err(failure.hint(kept))
         }
     }
+}
+
+/// An image that made its report and does not conform.
+fn refused(report: Option<&Report>) -> Failure {
+    let found = report.map(judge::deviations).unwrap_or_default();
+    let sentence = format!("the image does not conform:\n  {}", found.join("\n  "));
+    Failure::new(Exit::Deviates, sentence)
 }

@@ -5,7 +5,7 @@ use crate::{
     custody,
     exit::{Exit, Failure},
     lock::{Lock, differences},
-    plan::{Facts, Plan},
+    plan::{Facts, Left, Plan},
     ui::{self, Look, Table},
 };
 
@@ -63,8 +63,11 @@ fn done(
     let digest = lock.digest()?;
     let left = place.left(&digest)?;
     facts.built = build::is_done(&place, &digest, &project.key)?;
-    facts.engine_done = left.records(Step::Engine);
-    facts.convert_done = left.records(Step::Convert);
+    facts.left = match (left.records(Step::Engine), left.records(Step::Convert)) {
+        (_, true) => Left::Vhd,
+        (true, false) => Left::Disk,
+        (false, false) => Left::Nothing,
+    };
     Ok(())
 }
 

@@ -23,7 +23,7 @@ pub struct Entry {
 /// What an entry is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Kind {
-    /// A device, pipe or socket.
+    /// A device, pipe or socket, or something that cannot be read.
     Device,
     /// A plain file of this size.
     File(u64),
@@ -58,26 +58,13 @@ impl Image {
                 if name == "." || name == ".." {
                     continue;
                 }
-                // Names that are not UTF-8 are shown with their bytes escaped; two such files in one
-                // folder stay apart.
-                let path = match name.as_str() {
-                    Ok(name) => format!("{}/{name}", folder.trim_end_matches('/')),
-                    Err(_) => {
-                        let path = format!("{}/{}", folder.trim_end_matches('/'), name.display());
-                        let kind = Kind::Device;
-                        tree.insert(
-                            path,
-                            Entry {
-                                kind,
-                                mode: 0,
-                                owner: (0, 0),
-                            },
-                        );
-                        continue;
-                    }
-                };
+                // A name that is not UTF-8 is shown with its bytes escaped, and not looked into.
+                let escaped = name.display().to_string();
+                let path = format!("{}/{escaped}", folder.trim_end_matches('/'));
+                let readable = name.as_str().is_ok();
                 let meta = entry.metadata().map_err(failed)?;
                 let kind = match meta.file_type() {
+                    _ if !readable => Kind::Device,
                     FileType::Directory => {
                         folders.push(path.clone());
                         Kind::Folder

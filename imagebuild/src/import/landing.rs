@@ -49,7 +49,7 @@ impl Landing {
         files::make_folder(&self.0).map_err(&fail)?;
         let path = self.path(binary);
         if fs::symlink_metadata(&path).is_ok() {
-            self.check_same(binary, &path, source, sha256)?;
+            Self::check_same(binary, &path, source, sha256)?;
             return Ok(Landed { path });
         }
         let mut from = match open(source) {
@@ -76,7 +76,6 @@ impl Landing {
     /// A file that is there already is the owner's upload, or that of a run that was killed. When the
     /// owner's own file is at hand too, the two must be the same.
     fn check_same(
-        &self,
         binary: &Binary,
         path: &Path,
         source: &Path,

@@ -116,6 +116,6 @@ pub fn scan(
 }
 
 /// How long scanning one file may take, loading the signatures included.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+const LONGEST: Duration = Duration::from_mins(15);
 /// How much of the scanner's log is read.
 const MOST_BYTES: u64 = 1 << 20;

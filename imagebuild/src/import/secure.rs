@@ -50,17 +50,17 @@ impl Secure {
     }
 
     /// Where a binary lies, relative to the secure folder.
-    pub(super) fn name(&self, binary: &Binary, sha256: &Digest) -> String {
+    pub(super) fn name(binary: &Binary, sha256: &Digest) -> String {
         format!("{:.2}/{}@{sha256}", sha256.as_str(), binary.name)
     }
 
     pub(super) fn path(&self, binary: &Binary, sha256: &Digest) -> PathBuf {
-        self.0.join(self.name(binary, sha256))
+        self.0.join(Self::name(binary, sha256))
     }
 
     pub(super) fn receipt_path(&self, binary: &Binary, sha256: &Digest) -> PathBuf {
         self.0
-            .join(format!("{}.receipt.json", self.name(binary, sha256)))
+            .join(format!("{}.receipt.json", Self::name(binary, sha256)))
     }
 
     /// Copies a landed file into a private place inside the secure folder.

@@ -70,7 +70,7 @@ struct Source<'a> {
 pub(super) fn recipe(bytes: &[u8], path: &Path) -> Result<Recipe, Error> {
     let text = str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = line_after(before);
         let mistake = Mistake {
             file: path.to_owned(),
             line,
@@ -103,7 +103,7 @@ impl Source<'_> {
             path: self.path.to_owned(),
             source: Mistake {
                 file: self.path.to_owned(),
-                line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+                line: line_after(before),
                 what: what.into(),
                 hint,
             },
@@ -202,6 +202,11 @@ impl Source<'_> {
         };
         Some(tables.get(at)?.get(key)?.span())
     }
+}
+
+/// The number of the line that follows some bytes.
+fn line_after(before: &[u8]) -> usize {
+    before.split(|byte| *byte == b'\n').count()
 }
 
 /// The place of the first name that was there before.
