@@ -38,6 +38,10 @@ mod day {
     use jiff::civil::Date;
     use serde::{Deserialize, Deserializer, Serializer};
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands over a reference"
+    )]
     pub(super) fn serialize<S: Serializer>(day: &Date, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(day)
     }
@@ -53,8 +57,8 @@ mod day {
             Day::Text(text) => text,
             Day::Toml(datetime) => datetime.to_string(),
         };
-        text.parse().map_err(|_| {
-            serde::de::Error::custom(format!("`{text}` is not a day such as 2027-01-31"))
+        text.parse().map_err(|error| {
+            serde::de::Error::custom(format!("`{text}` is not a day such as 2027-01-31: {error}"))
         })
     }
 }

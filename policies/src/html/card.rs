@@ -29,7 +29,7 @@ pub(super) fn card(finding: &Finding) -> Markup {
                     dd {
                         @for (index, reference) in finding.references.iter().enumerate() {
                             @if index > 0 { ", " }
-                            (shown(reference.as_str()))
+                            span.whole { (shown(reference.as_str())) }
                         }
                     }
                 }

@@ -26,7 +26,7 @@ pub(super) fn steps(steps: &[StepOutcome]) -> Markup {
             StepResult::Unchanged => html! { span.faint { "– as it should be already" } },
         };
         [
-            html! { code { (step.control) } },
+            html! { code.whole { (step.control) } },
             html! { (shown(&step.action)) },
             result,
         ]
@@ -95,7 +95,7 @@ pub(super) fn facts(facts: &BTreeMap<String, Vec<String>>) -> Markup {
 
 fn line(finding: &Finding, last: &str) -> [Markup; 3] {
     [
-        html! { code { (finding.control) } },
+        html! { code.whole { (finding.control) } },
         html! { (shown(&finding.title)) " " span.faint { "(" (card::severity(finding.severity)) ")" } },
         html! { span.value { (shown(last)) } },
     ]

@@ -10,8 +10,8 @@ use crate::load::MOST_BYTES;
 #[derive(Debug)]
 pub struct Error {
     file: String,
-    place: Option<Place>,
-    located: Located,
+    /// Boxed, because results carry errors on every good way too.
+    located: Box<Located>,
     hint: Option<String>,
 }
 
@@ -24,8 +24,7 @@ impl Error {
     ) -> Self {
         Self {
             file: file.to_owned(),
-            place,
-            located: Located { place, problem },
+            located: Box::new(Located { place, problem }),
             hint,
         }
     }
@@ -38,13 +37,13 @@ impl Error {
 
     /// Where in the file; none when the file as a whole is wrong.
     #[must_use]
-    pub const fn place(&self) -> Option<Place> {
-        self.place
+    pub fn place(&self) -> Option<Place> {
+        self.located.place
     }
 
     /// What is wrong.
     #[must_use]
-    pub const fn problem(&self) -> &Problem {
+    pub fn problem(&self) -> &Problem {
         &self.located.problem
     }
 
@@ -63,7 +62,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.located)
+        Some(&*self.located)
     }
 }
 
