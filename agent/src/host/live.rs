@@ -95,7 +95,10 @@ impl Live {
                     Err(errno) => return Err(failed("make", folder)(errno.into())),
                 }
                 let found = self.open(folder, flags);
-                Ok((found.map_err(|errno| failed("open", folder)(errno.into()))?, name))
+                Ok((
+                    found.map_err(|errno| failed("open", folder)(errno.into()))?,
+                    name,
+                ))
             }
             Err(errno) => Err(failed(deed, path)(errno.into())),
         }
@@ -324,7 +327,8 @@ impl Alter for Live {
         let path = format!("/proc/sys/{}", key.as_str().replace('.', "/"));
         let opened = self.open(&path, OFlag::O_WRONLY);
         let mut file = File::from(opened.map_err(|errno| failed("set", &path)(errno.into()))?);
-        file.write_all(value.as_bytes()).map_err(failed("set", &path))
+        file.write_all(value.as_bytes())
+            .map_err(failed("set", &path))
     }
 
     fn order(&mut self, order: &Order) -> Result<(), HostError> {

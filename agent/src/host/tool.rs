@@ -295,9 +295,12 @@ mod tests {
     fn program_that_hangs_is_ended_at_its_deadline() {
         // Reads its rules from stdin, which nobody closes, because this end is a file that never ends.
         let call = Call::new(Tool::Nft, ["-c", "-f", "/dev/zero"]);
-        if call.clone().deadline(Duration::from_secs(1)).run().is_err_and(|error| {
-            matches!(error, Error::Missing { .. })
-        }) {
+        if call
+            .clone()
+            .deadline(Duration::from_secs(1))
+            .run()
+            .is_err_and(|error| matches!(error, Error::Missing { .. }))
+        {
             eprintln!("skipped: nft is not installed");
             return;
         }
@@ -314,6 +317,9 @@ mod tests {
         assert!(!answer.is_good());
         assert!(answer.complaint.contains("no-such-option"), "{answer:?}");
         let error = call.succeed().unwrap_err().to_string();
-        assert!(error.starts_with("`/usr/bin/mount --no-such-option` ended with code"), "{error}");
+        assert!(
+            error.starts_with("`/usr/bin/mount --no-such-option` ended with code"),
+            "{error}"
+        );
     }
 }

@@ -1,0 +1,1 @@
+//! Whole policies over hosts in memory.
