@@ -26,6 +26,22 @@ pub const MOST_BYTES: usize = 10 * 1024 * 1024;
 /// `resolve` gives the text of a layer that `extends` names, such as `baseline/cis-l1`, or says why it
 /// cannot. `name` and the fragments' names stand in errors only.
 ///
+/// ```
+/// let text = r#"
+///     schema = 1
+///     name = "example"
+///     [[control]]
+///     id = "KRN-004"
+///     title = "Kernel pointers are hidden"
+///     severity = "medium"
+///     rationale = "Leaked addresses defeat address-space randomisation."
+///     check.sysctl = { key = "kernel.kptr_restrict", at-least = 2 }
+/// "#;
+/// let policy = policies::load::load("example.toml", text, &[], &|_| Err("nothing is shipped".to_owned()))?;
+/// assert_eq!(policy.controls.len(), 1);
+/// # Ok::<(), policies::load::Error>(())
+/// ```
+///
 /// # Errors
 /// Says in which file, line and column a policy is not valid, and what was probably meant.
 pub fn load(

@@ -11,15 +11,14 @@ use crate::load::hint;
 use crate::policy::{Channels, Egress, Metadata, Mount, Researchers};
 use crate::waiver::Waiver;
 
+/// Layers that a layer names.
+mod extend;
 /// All layers looked at together, and made into a policy.
 mod settle;
 
 /// How many controls a policy may have: more than anybody can answer for, and few enough to compare each
 /// with each other.
 const MOST_CONTROLS: usize = 4096;
-
-/// How deep policies may extend each other.
-const MOST_DEPTH: usize = 16;
 
 /// What the layers so far say.
 pub(super) struct Layers<'r> {
@@ -142,35 +141,6 @@ impl<'r> Layers<'r> {
             (None, Role::Policy | Role::Extended) => Err(self.error(whole, Problem::NoName, None)),
             (Some(_), Role::Extended) | (None, Role::Fragment) => Ok(()),
         }
-    }
-
-    fn extend(&mut self, layer: &str, origin: &Origin) -> Result<(), Error> {
-        let refuse = |cause: String| Problem::Extends {
-            layer: layer.to_owned(),
-            cause,
-        };
-        if !is_layer_name(layer) {
-            let cause = "it is not a relative path such as `baseline/cis-l1`".to_owned();
-            return Err(self.error(origin, refuse(cause), None));
-        }
-        if let Some(first) = self.chain.iter().position(|name| name == layer) {
-            let mut chain: Vec<String> = self.chain.iter().skip(first).cloned().collect();
-            chain.push(layer.to_owned());
-            return Err(self.error(origin, Problem::Cycle { chain }, None));
-        }
-        if self.chain.len() >= MOST_DEPTH {
-            return Err(self.error(origin, Problem::Depth { most: MOST_DEPTH }, None));
-        }
-        if self.put.contains(layer) {
-            return Ok(());
-        }
-        let text =
-            (self.resolve)(layer).map_err(|cause| self.error(origin, refuse(cause), None))?;
-        self.chain.push(layer.to_owned());
-        self.put(layer, text, Role::Extended)?;
-        self.chain.pop();
-        self.put.insert(layer.to_owned());
-        Ok(())
     }
 
     fn put_sections(&mut self, document: &Document, whole: &Origin) -> Result<(), Error> {
@@ -307,16 +277,4 @@ impl Origin {
             span,
         }
     }
-}
-
-/// Says whether a text can name a layer: a relative path without `.`, `..` and hidden parts.
-fn is_layer_name(text: &str) -> bool {
-    let part = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with(['.', '-'])
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-    };
-    text.len() <= 255 && text.split('/').all(part)
 }
