@@ -67,15 +67,12 @@ pub struct Build<'a> {
 /// What came of a build.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The image has its final name.
-    Passed(Box<Report>),
-    /// The image does not conform, or its report is not to be trusted.
-    Rejected {
-        /// Its report, if it made one.
-        report: Option<Box<Report>>,
-        /// What is wrong with the report.
-        mismatch: Option<Mismatch>,
-    },
+    /// The image has its final name. The report of its boot comes first.
+    Passed(Vec<Report>),
+    /// The image does not conform and is kept apart.
+    Refused(Vec<Report>),
+    /// A report is not one of this image: it is kept apart.
+    Untrusted(Mismatch),
 }
 
 impl Build<'_> {
@@ -88,13 +85,12 @@ impl Build<'_> {
         }
         files::make_folder(&work.result())?;
         self.lock.save(&work.result().join(custody::LOCK))?;
-        let accelerator = qemu::accelerator(self.cache);
+        let accelerator = qemu::accelerator(self.cache, self.cancel);
         self.engine(&work, &mut state, accelerator, progress)?;
         self.convert(&work, &mut state, progress)?;
         let (challenge, line) = self.gate(&work, accelerator, progress)?;
         progress.phase("custody", None);
-        let judged = self.judge(&line, &challenge);
-        self.finish(work, &state, judged)
+        self.finish(work, &state, &line, &challenge)
     }
 
     /// Base disk and engine: from the lock to a disk.
@@ -153,6 +149,11 @@ impl Build<'_> {
             work: work.fresh("engine")?,
         };
         let disk = packer::build(&job, &log, progress, self.cancel)?;
+        let sealed = files::folder_of(&disk).join(custody::SEALED_REPORT);
+        if sealed.is_file() {
+            let kept = work.result().join(custody::SEALED_REPORT);
+            fs::copy(&sealed, &kept).map_err(files::Error::write(&kept))?;
+        }
         state.done(Step::Engine, &disk)?;
         Ok(())
     }
@@ -248,15 +249,21 @@ impl Build<'_> {
         Ok((challenge, line))
     }
 
-    fn judge(&self, line: &str, challenge: &str) -> Result<Judged, Mismatch> {
-        judge::judge(
-            line,
-            &judge::Expected {
-                challenge: Some(challenge),
-                policy: &self.lock.policy.digest,
-                agent: Some(&self.lock.agent.binary),
-            },
-        )
+    /// Judges the report of the boot, and that of the sealed disk where the engine has made one.
+    fn judge(&self, result: &Path, line: &str, challenge: &str) -> Result<Vec<Judged>, Failure> {
+        let (policy, agent) = (&self.lock.policy.digest, &self.lock.agent.binary);
+        let expected = judge::Expected {
+            challenge: Some(challenge),
+            policy,
+            agent: Some(agent),
+        };
+        let mut judged = vec![judge::judge(line, &expected)?];
+        let sealed = result.join(custody::SEALED_REPORT);
+        if sealed.is_file() {
+            let text = files::text(&sealed, MOST_REPORT_BYTES)?;
+            judged.push(judge::sealed(&text, policy, agent)?);
+        }
+        Ok(judged)
     }
 
     /// Writes the evidence and gives the image its name: the final one, or that of a rejected one.
@@ -264,35 +271,40 @@ impl Build<'_> {
         &self,
         work: Work,
         state: &State,
-        judged: Result<Judged, Mismatch>,
+        line: &str,
+        challenge: &str,
     ) -> Result<Outcome, Failure> {
         let result = work.result();
         work.keep_log(&result.join(custody::LOG))?;
         let vhd = state.result(Step::Convert)?;
         sbom::write(&result, self.lock, self.staged, &self.located.recipe)?;
-        let judged = match judged {
+        let judged = match self.judge(&result, line, challenge) {
             Ok(judged) => judged,
-            Err(mismatch) => {
+            Err(failure) => {
+                let mismatch = failure.error.downcast::<Mismatch>();
+                let mismatch = mismatch.map_err(|error| Failure { error, ..failure })?;
                 work.reject(self.place)?;
-                return Ok(Outcome::Rejected {
-                    report: None,
-                    mismatch: Some(mismatch),
-                });
+                return Ok(Outcome::Untrusted(*mismatch));
             }
         };
-        let page = policies::html::render(&judged.report);
+        let conforms = judged.iter().all(|judged| judged.conforms);
+        let reports: Vec<_> = judged.into_iter().map(|judged| judged.report).collect();
+        let [booted, ..] = reports.as_slice() else {
+            return Err(Failure::new(
+                Exit::Unable,
+                "failed to judge the image: there is no report",
+            ));
+        };
+        let page = policies::html::render(booted);
         files::write(&result.join(custody::PAGE), page.as_bytes(), 0o644)?;
-        if !judged.conforms {
+        if !conforms {
             work.reject(self.place)?;
-            return Ok(Outcome::Rejected {
-                report: Some(Box::new(judged.report)),
-                mismatch: None,
-            });
+            return Ok(Outcome::Refused(reports));
         }
-        let custody = Custody::collect(&result, self.lock, self.staged, &vhd, &judged.report)?;
+        let custody = Custody::collect(&result, self.lock, self.staged, &vhd, booted)?;
         custody.sign(&result, &vhd.sha256, self.key)?;
         work.publish(self.place, &vhd)?;
-        Ok(Outcome::Passed(Box::new(judged.report)))
+        Ok(Outcome::Passed(reports))
     }
 }
 
@@ -322,5 +334,12 @@ pub fn is_done(place: &Place, lock: &Digest, key: &Key) -> Result<bool, Failure>
         (None, Some(_)) => files::digest(&vhd)?.0 == *custody.statement.about("the image")?,
         (_, None) => false,
     };
-    Ok(untouched && custody.small_files_fit(&folder).is_empty())
+    Ok(untouched
+        && custody
+            .small_files(&folder)
+            .iter()
+            .all(|(_, outcome)| outcome.is_ok()))
 }
+
+/// No report is this long.
+const MOST_REPORT_BYTES: u64 = 16 << 20;

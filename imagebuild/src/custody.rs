@@ -1,9 +1,9 @@
 //! The custody statement: one signature that ties an image to everything that speaks for it.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use jiff::Timestamp;
-use policies::{digest::Digest, report::Report};
+use policies::{digest::Digest, names::FileName, report::Report};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -29,10 +29,12 @@ pub const PAGE: &str = "report.html";
 pub const SBOM: &str = "sbom.cdx.json";
 /// What the engine and the booted image said.
 pub const LOG: &str = "build.log";
+/// What the agent found on the sealed disk, before any boot.
+pub const SEALED_REPORT: &str = "report-sealed.json";
 /// The custody statement.
 pub const STATEMENT: &str = "custody.json";
 
-/// The files beside the image that the statement speaks of.
+/// The files that lie beside every image.
 pub const SMALL_FILES: [&str; 5] = [LOCK, REPORT, PAGE, SBOM, LOG];
 
 /// What is said of an image. The statement's subject is the image itself.
@@ -113,8 +115,13 @@ impl Custody {
                 sha256,
             })
         };
+        let sealed = folder
+            .join(SEALED_REPORT)
+            .is_file()
+            .then_some(&SEALED_REPORT);
         let files: Vec<_> = SMALL_FILES
             .iter()
+            .chain(sealed)
             .map(evidence)
             .collect::<Result<_, files::Error>>()?;
         let (lock_digest, _) = files::digest(&folder.join(LOCK))?;
@@ -176,29 +183,38 @@ impl std::ops::Deref for Opened {
 
 impl Opened {
     /// Compares the files beside the image with what the statement says of them.
-    pub fn small_files_fit(&self, folder: &Path) -> Vec<Mismatch> {
-        let mut wrong = Vec::new();
-        for name in SMALL_FILES {
-            let said = self.predicate.files.iter().find(|file| file.name == name);
-            let Some(said) = said else {
-                wrong.push(Mismatch {
-                    object: name.to_owned(),
-                    expected: "a digest in the custody statement".to_owned(),
-                    found: "none".to_owned(),
-                });
-                continue;
-            };
-            let compared = match files::digest(&folder.join(name)) {
-                Ok((found, _)) => Mismatch::check(name, &said.sha256, &found),
-                Err(error) => Err(Mismatch {
-                    object: name.to_owned(),
-                    expected: said.sha256.to_string(),
-                    found: crate::ui::causes(&error),
-                }),
-            };
-            wrong.extend(compared.err());
+    pub fn small_files(&self, folder: &Path) -> Vec<(String, Result<(), Mismatch>)> {
+        let said = self.predicate.files.iter().map(|file| file.name.as_str());
+        let names: BTreeSet<_> = said.chain(SMALL_FILES).collect();
+        let names = names.into_iter();
+        names
+            .map(|name| (name.to_owned(), self.small_file(folder, name)))
+            .collect()
+    }
+
+    fn small_file(&self, folder: &Path, name: &str) -> Result<(), Mismatch> {
+        let differs = |expected: String, found: String| Mismatch {
+            object: name.to_owned(),
+            expected,
+            found,
+        };
+        let said = self.predicate.files.iter().find(|file| file.name == name);
+        let none = || {
+            differs(
+                "a digest in the custody statement".to_owned(),
+                "none".to_owned(),
+            )
+        };
+        let said = said.ok_or_else(none)?;
+        if let Err(error) = name.parse::<FileName>() {
+            return Err(differs(
+                "a file beside the image".to_owned(),
+                error.to_string(),
+            ));
         }
-        wrong
+        let (found, _) = files::digest(&folder.join(name))
+            .map_err(|error| differs(said.sha256.to_string(), crate::ui::causes(&error)))?;
+        Mismatch::check(name, &said.sha256, &found)
     }
 }
 

@@ -28,8 +28,30 @@ pub struct Judged {
     pub conforms: bool,
 }
 
-/// Judges a report. An error when it is not the report that was asked for.
+/// Judges the report of a boot. An error when it is not the report that was asked for.
 pub fn judge(text: &str, expected: &Expected<'_>) -> Result<Judged, Mismatch> {
+    let judged = read(text, expected.policy, expected.agent)?;
+    let report = &judged.report;
+    if let Some(challenge) = expected.challenge {
+        let found = report.challenge.as_deref().unwrap_or("none");
+        Mismatch::check("challenge in the report", &challenge, &found)?;
+    }
+    if report.machine.boot_id.is_none() {
+        return Err(Mismatch {
+            object: "machine of the report".to_owned(),
+            expected: "one that is running".to_owned(),
+            found: "one that is not".to_owned(),
+        });
+    }
+    Ok(judged)
+}
+
+/// Judges the report on a sealed disk: what a running machine cannot show any more.
+pub fn sealed(text: &str, policy: &Digest, agent: &Digest) -> Result<Judged, Mismatch> {
+    read(text, policy, Some(agent))
+}
+
+fn read(text: &str, policy: &Digest, agent: Option<&Digest>) -> Result<Judged, Mismatch> {
     let unreadable = |error: serde_json::Error| Mismatch {
         object: "report".to_owned(),
         expected: "a report of schema 1".to_owned(),
@@ -41,24 +63,9 @@ pub fn judge(text: &str, expected: &Expected<'_>) -> Result<Judged, Mismatch> {
         .map_or("none".to_owned(), ToString::to_string);
     Mismatch::check("schema of the report", &"1".to_owned(), &schema)?;
     let report: Report = serde_json::from_value(value).map_err(unreadable)?;
-    if let Some(challenge) = expected.challenge {
-        let found = report.challenge.as_deref().unwrap_or("none");
-        Mismatch::check("challenge in the report", &challenge, &found)?;
-    }
-    Mismatch::check(
-        "policy of the report",
-        expected.policy,
-        &report.policy.digest,
-    )?;
-    if let Some(agent) = expected.agent {
+    Mismatch::check("policy of the report", policy, &report.policy.digest)?;
+    if let Some(agent) = agent {
         Mismatch::check("agent of the report", agent, &report.agent.digest)?;
-    }
-    if report.machine.boot_id.is_none() {
-        return Err(Mismatch {
-            object: "machine of the report".to_owned(),
-            expected: "one that is running".to_owned(),
-            found: "one that is not".to_owned(),
-        });
     }
     // What the report says of itself is not believed: the findings are.
     let conforms = conform(&report.findings, Phase::Image);

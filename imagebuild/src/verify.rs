@@ -11,7 +11,7 @@ use crate::{
     files,
     import::receipt::Receipt,
     intoto::Statement,
-    judge::{self, Expected},
+    judge::{self, Expected, Judged},
     lock::Lock,
     sign::PublicKey,
     ui,
@@ -86,13 +86,8 @@ pub fn verify(folder: &Path, key: &PublicKey) -> Findings {
         return findings;
     };
     findings.add("image.vhd content", image(&vhd, &custody));
-    let small_files = custody.small_files_fit(folder);
-    for name in custody::SMALL_FILES {
-        let wrong = small_files
-            .iter()
-            .find(|wrong| wrong.object == name)
-            .cloned();
-        findings.add(&format!("{name} content"), wrong.map_or(Ok(()), Err));
+    for (name, outcome) in custody.small_files(folder) {
+        findings.add(&format!("{name} content"), outcome);
     }
     let Ok(lock) = lock else { return findings };
     findings.add(
@@ -103,6 +98,9 @@ pub fn verify(folder: &Path, key: &PublicKey) -> Findings {
         "report.json verdict",
         report(folder, &custody.predicate, &lock),
     );
+    if folder.join(custody::SEALED_REPORT).exists() {
+        findings.add("report-sealed.json verdict", sealed_report(folder, &lock));
+    }
     receipts(&custody.predicate, &lock, key, &mut findings);
     findings
 }
@@ -135,18 +133,33 @@ fn same_image(custody: &Custody, lock: &Lock) -> Result<(), Mismatch> {
 }
 
 fn report(folder: &Path, custody: &Custody, lock: &Lock) -> Result<(), Mismatch> {
-    let text =
-        files::text(&folder.join(custody::REPORT), MOST_BYTES).map_err(|error| Mismatch {
-            object: custody::REPORT.to_owned(),
-            expected: "a report".to_owned(),
-            found: ui::causes(&error),
-        })?;
+    let text = text(folder, custody::REPORT)?;
     let expected = Expected {
         challenge: Some(&custody.challenge),
         policy: &lock.policy.digest,
         agent: Some(&lock.agent.binary),
     };
-    let judged = judge::judge(&text, &expected)?;
+    conforms(&judge::judge(&text, &expected)?)
+}
+
+fn sealed_report(folder: &Path, lock: &Lock) -> Result<(), Mismatch> {
+    let text = text(folder, custody::SEALED_REPORT)?;
+    conforms(&judge::sealed(
+        &text,
+        &lock.policy.digest,
+        &lock.agent.binary,
+    )?)
+}
+
+fn text(folder: &Path, name: &str) -> Result<String, Mismatch> {
+    files::text(&folder.join(name), MOST_BYTES).map_err(|error| Mismatch {
+        object: name.to_owned(),
+        expected: "a report".to_owned(),
+        found: ui::causes(&error),
+    })
+}
+
+fn conforms(judged: &Judged) -> Result<(), Mismatch> {
     if judged.conforms {
         return Ok(());
     }

@@ -1,5 +1,3 @@
-use policies::report::Report;
-
 use super::{project::Project, stage};
 use crate::{
     build::{self, Build, Outcome, Place},
@@ -99,26 +97,19 @@ fn first_lock(
 }
 
 fn tell(outcome: Outcome, place: &Place) -> Result<Exit, Failure> {
+    let kept = format!("the image is kept apart in {}", place.rejected().display());
     match outcome {
-        Outcome::Passed(report) => {
-            ui::report(&report);
+        Outcome::Passed(reports) => {
+            reports.iter().for_each(ui::report);
             ui::say(&format!("passed: {}", place.image().display()));
             Ok(Exit::Done)
         }
-        Outcome::Rejected { report, mismatch } => {
-            if let Some(report) = &report {
-                ui::report(report);
-            }
-            let kept = format!("the image is kept apart in {}", place.rejected().display());
-            let failure = mismatch.map_or_else(|| refused(report.as_deref()), Failure::from);
-            Err(failure.hint(kept))
+        Outcome::Refused(reports) => {
+            reports.iter().for_each(ui::report);
+            let found: Vec<_> = reports.iter().flat_map(judge::deviations).collect();
+            let sentence = format!("the image does not conform:\n  {}", found.join("\n  "));
+            Err(Failure::new(Exit::Deviates, sentence).hint(kept))
         }
+        Outcome::Untrusted(mismatch) => Err(Failure::from(mismatch).hint(kept)),
     }
-}
-
-/// An image that made its report and does not conform.
-fn refused(report: Option<&Report>) -> Failure {
-    let found = report.map(judge::deviations).unwrap_or_default();
-    let sentence = format!("the image does not conform:\n  {}", found.join("\n  "));
-    Failure::new(Exit::Deviates, sentence)
 }

@@ -14,7 +14,7 @@ pub(super) fn run(args: &cli::Init) -> Result<Exit, Failure> {
     files::make_folder(&policies)?;
     files::make_folder(&scripts)?;
     let templates = [
-        (args.dir.join("desktop.toml"), RECIPE, 0o644),
+        (args.dir.join("recipe.toml"), RECIPE, 0o644),
         (policies.join("desktop.toml"), POLICY, 0o644),
         (scripts.join("desktop.sh"), SCRIPT, 0o755),
     ];
@@ -32,7 +32,11 @@ pub(super) fn run(args: &cli::Init) -> Result<Exit, Failure> {
         }
     }
     project::key()?;
-    ui::say("next: `imagebuild doctor desktop.toml`, then `imagebuild build desktop.toml`");
+    let recipe = args.dir.join("recipe.toml");
+    let recipe = recipe.display();
+    ui::say(&format!(
+        "next: `imagebuild doctor {recipe}`, then `imagebuild build {recipe}`"
+    ));
     Ok(Exit::Done)
 }
 
@@ -47,7 +51,7 @@ mod tests {
     #[test]
     fn the_recipe_to_begin_with_is_valid() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("desktop.toml");
+        let path = folder.path().join("recipe.toml");
         crate::files::write(&path, super::RECIPE.as_bytes(), 0o644).unwrap();
         Located::load(&path).unwrap();
     }

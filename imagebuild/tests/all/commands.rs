@@ -10,10 +10,10 @@ fn init_writes_what_works_and_keeps_what_is_there() {
     let baseline = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/baseline");
     fs::create_dir(desk.path("new")).unwrap();
     desk.run(&["init", "new"])
-        .is(0, &["wrote new/desktop.toml", "made the signing key"]);
-    desk.run(&["init", "new"]).is(0, &["kept new/desktop.toml"]);
+        .is(0, &["wrote new/recipe.toml", "made the signing key"]);
+    desk.run(&["init", "new"]).is(0, &["kept new/recipe.toml"]);
     std::os::unix::fs::symlink(baseline, desk.path("new/policies/baseline")).unwrap();
-    desk.run(&["plan", "new/desktop.toml"])
+    desk.run(&["plan", "new/recipe.toml"])
         .is(0, &["there is no lock"]);
 }
 

@@ -2,12 +2,15 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "tests run the program and damage files"
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests run the program, damage files, and fail where something is not as expected"
 )]
 
 mod build;
 mod commands;
 mod desk;
+mod image;
 mod import;
 mod input;
 mod lock;
