@@ -1,7 +1,7 @@
 //! A program while it runs: never alone, never for ever.
 
 use std::{
-    io,
+    io::{self, Read},
     process::{Child, ExitStatus},
     time::{Duration, Instant},
 };
@@ -55,6 +55,16 @@ impl Running {
     /// The program's own handles, to take its output or write its input.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
+    }
+
+    /// The end of what an ended program wrote to standard error.
+    pub fn complaint(&mut self) -> String {
+        let mut bytes = Vec::new();
+        if let Some(pipe) = self.child.stderr.take() {
+            // What cannot be read is not told; the failure itself is.
+            let _read = pipe.take(1 << 20).read_to_end(&mut bytes);
+        }
+        super::call::tail(&bytes)
     }
 
     /// How it ended, if it did.
