@@ -1,10 +1,13 @@
 //! Fixed VHDs: the only disk format that Azure takes.
 //!
-//! A fixed VHD is the raw disk, a whole number of MiB, followed by one footer of 512 bytes.
+//! Such a file is the raw disk, a whole number of MiB, and a footer of one sector. The footer is written
+//! here, because qemu-img puts a random id and the present time into it, and two builds would differ.
+
+mod footer;
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,6 +16,7 @@ use crate::{
     cancel::Cancel,
     tool::{self, Tool},
 };
+pub use footer::{Footer, Invalid};
 
 /// What makes a VHD this VHD; both follow from the lock, so that the same lock gives the same bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,6 +30,22 @@ pub struct Identity {
 /// Why there is no VHD.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The file is no VHD, or not one that Azure takes.
+    #[error("`{}` is not a fixed VHD that Azure takes", path.display())]
+    Footer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Invalid,
+    },
+    /// The file cannot be read.
+    #[error("failed to read VHD `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A program is missing or failed.
     #[error(transparent)]
     Tool(#[from] tool::Error),
@@ -39,6 +59,42 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Tool(error) => error.hint(),
+            Self::Footer { .. } | Self::Read { .. } | Self::Write { .. } => None,
+        }
+    }
+
+    /// Says whether the work ended because it was to end.
+    pub const fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Tool(error) if error.is_cancelled())
+    }
+}
+
+/// Reads the footer of a VHD and checks that Azure would take the file.
+pub fn verify(path: &Path) -> Result<Footer, Error> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let mut bytes = [0; footer::SIZE];
+        let start = file.metadata()?.len().saturating_sub(footer::SIZE_ON_DISK);
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(&mut bytes)?;
+        Ok((start, bytes))
+    };
+    let (start, bytes) = read().map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let footer = Footer::parse(&bytes).and_then(|footer| footer.fits(start).map(|()| footer));
+    footer.map_err(|source| Error::Footer {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// Converts a raw or qcow2 image into a fixed VHD at `out`, which appears only when it is whole.
 pub fn write(
     image: &Path,
@@ -49,7 +105,7 @@ pub fn write(
     let partial = out.with_extension("vhd.partial");
     let converted = Tool::QemuImg
         .call()
-        .args(["convert", "-q", "-O", "raw"])
+        .args(["convert", "-q", "-O", "raw", "-S", "4k", "-W", "-m", "4"])
         .args([image, &partial])
         .deadline(CONVERSION)
         .run(cancel)
@@ -76,72 +132,12 @@ fn seal(path: &Path, identity: Identity) -> io::Result<()> {
     let size = disk.metadata()?.len().next_multiple_of(MIB);
     disk.set_len(size)?;
     disk.seek(SeekFrom::Start(size))?;
-    disk.write_all(&footer(size, identity))?;
+    disk.write_all(&Footer::new(size, identity).bytes())?;
     disk.sync_all()
-}
-
-/// The footer of a fixed disk: Virtual Hard Disk Image Format Specification 1.0, "Hard Disk Footer
-/// Format". All numbers are big-endian.
-fn footer(size: u64, identity: Identity) -> [u8; FOOTER] {
-    let seconds = identity.time.saturating_sub(EPOCH_2000);
-    let mut footer = [0; FOOTER];
-    let mut put = |at: usize, bytes: &[u8]| {
-        for (place, byte) in footer.iter_mut().skip(at).zip(bytes) {
-            *place = *byte;
-        }
-    };
-    put(0, b"conectix");
-    put(8, &2_u32.to_be_bytes()); // features: the reserved bit, always set
-    put(12, &0x0001_0000_u32.to_be_bytes()); // version of the format
-    put(16, &u64::MAX.to_be_bytes()); // no data offset in a fixed disk
-    put(
-        24,
-        &u32::try_from(seconds).unwrap_or(u32::MAX).to_be_bytes(),
-    );
-    // A creator that QEMU does not know makes it believe the size instead of the geometry.
-    put(28, b"sdvm");
-    put(32, &0x0001_0000_u32.to_be_bytes());
-    put(36, b"Wi2k");
-    put(40, &size.to_be_bytes());
-    put(48, &size.to_be_bytes());
-    put(56, &geometry(size));
-    put(60, &2_u32.to_be_bytes()); // a fixed disk
-    put(68, identity.id.as_bytes());
-    let sum: u32 = footer.iter().map(|byte| u32::from(*byte)).sum();
-    for (place, byte) in footer.iter_mut().skip(64).zip((!sum).to_be_bytes()) {
-        *place = byte;
-    }
-    footer
-}
-
-/// Cylinders, heads and sectors as the specification's appendix computes them ("CHS Calculation").
-fn geometry(size: u64) -> [u8; 4] {
-    let sectors = (size / 512).min(65535 * 16 * 255);
-    let (per_track, heads, tracks) = if sectors >= 65535 * 16 * 63 {
-        (255, 16, sectors / 255)
-    } else {
-        let small = sectors / 17;
-        let heads = small.div_ceil(1024).max(4);
-        if small < heads * 1024 && heads <= 16 {
-            (17, heads, small)
-        } else if sectors / 31 < 16 * 1024 {
-            (31, 16, sectors / 31)
-        } else {
-            (63, 16, sectors / 63)
-        }
-    };
-    let [_, _, _, _, _, _, high, low] = (tracks / heads).to_be_bytes();
-    let [.., heads] = heads.to_be_bytes();
-    let [.., per_track] = u64::to_be_bytes(per_track);
-    [high, low, heads, per_track]
 }
 
 /// Azure takes disks of whole MiB only.
 const MIB: u64 = 1024 * 1024;
-/// Bytes of the footer.
-const FOOTER: usize = 512;
-/// 2000-01-01 00:00:00 UTC, from which a VHD counts its seconds.
-const EPOCH_2000: u64 = 946_684_800;
 /// Long enough for a terabyte on a slow disk.
 const CONVERSION: Duration = Duration::from_hours(4);
 
@@ -154,30 +150,30 @@ mod tests {
         time: 1_700_000_000,
     };
 
-    /// The specification rounds down; QEMU, which rounds disks up to whole cylinders, has one more.
     #[test]
-    fn geometry_is_that_of_the_specification() {
-        assert_eq!(geometry(3 << 30), [0x18, 0x61, 16, 63]);
-        assert_eq!(geometry(4 << 20), [0, 120, 4, 17]);
-        assert_eq!(geometry(40 << 30), [0x50, 0x50, 16, 255]);
-    }
-
-    #[test]
-    fn footer_has_its_checksum_and_follows_from_the_identity() {
-        let one = footer(4 << 20, IDENTITY);
-        let sum: u32 = one
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| !(64..68).contains(at))
-            .map(|(_, byte)| u32::from(*byte))
-            .sum();
-        assert_eq!(one[64..68], (!sum).to_be_bytes());
-        assert_eq!(one, footer(4 << 20, IDENTITY));
-        let later = Identity {
-            time: IDENTITY.time + 1,
-            ..IDENTITY
-        };
-        assert_ne!(one, footer(4 << 20, later));
+    fn qemu_writes_the_same_footer_but_for_id_time_and_creator() {
+        if Tool::QemuImg.path().is_none() {
+            eprintln!("skipped: qemu-img is not installed");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let (raw, vhd) = (
+            folder.path().join("disk.raw"),
+            folder.path().join("disk.vhd"),
+        );
+        File::create(&raw).unwrap().set_len(3 << 30).unwrap();
+        let call = Tool::QemuImg
+            .call()
+            .args(["convert", "-f", "raw", "-O", "vpc"]);
+        let call = call
+            .args(["-o", "subformat=fixed,force_size=on"])
+            .args([&raw, &vhd]);
+        call.run(&Cancel::new()).unwrap();
+        let theirs = verify(&vhd).unwrap().bytes();
+        let ours = Footer::new(3 << 30, IDENTITY).bytes();
+        for field in [0..24, 40..64] {
+            assert_eq!(ours[field.clone()], theirs[field]);
+        }
     }
 
     /// QEMU, which did not write it, reads the disk with its size and its bytes.
@@ -204,6 +200,7 @@ mod tests {
         let info = call.arg(&vhd).run(&cancel).unwrap().text();
         let info: serde_json::Value = serde_json::from_str(&info).unwrap();
         assert_eq!(info["virtual-size"], 3 << 20);
+        assert_eq!(verify(&vhd).unwrap().id(), IDENTITY.id);
         let back = folder.path().join("back.raw");
         let call = Tool::QemuImg
             .call()

@@ -27,7 +27,11 @@ pub(super) fn accelerator(cache: &Path) -> Accelerator {
     if let Some(found) = remembered(&known, &boot) {
         return found;
     }
-    let found = if boots("kvm") { Accelerator::Kvm } else { Accelerator::Tcg };
+    let found = if boots("kvm") {
+        Accelerator::Kvm
+    } else {
+        Accelerator::Tcg
+    };
     if let Err(error) = remember(&known, &boot, found) {
         tracing::debug!(%error, "the accelerator is found out again next time");
     }

@@ -4,6 +4,8 @@ use super::Identity;
 
 /// Bytes of a footer.
 pub(super) const SIZE: usize = 512;
+/// The same, as lengths of files are counted.
+pub(super) const SIZE_ON_DISK: u64 = 512;
 const COOKIE: &[u8; 8] = b"conectix";
 /// Names a program that means the size and not the geometry; QEMU and Azure go by that name.
 const CREATOR: &[u8; 4] = b"win ";
@@ -111,18 +113,29 @@ impl Footer {
 
     fn field<const N: usize>(&self, at: usize) -> [u8; N] {
         let mut field = [0; N];
-        field.iter_mut().zip(self.0.iter().skip(at)).for_each(|(to, from)| *to = *from);
+        field
+            .iter_mut()
+            .zip(self.0.iter().skip(at))
+            .for_each(|(to, from)| *to = *from);
         field
     }
 
     fn put(&mut self, at: usize, bytes: &[u8]) {
-        self.0.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
+        self.0
+            .iter_mut()
+            .skip(at)
+            .zip(bytes)
+            .for_each(|(to, from)| *to = *from);
     }
 
     /// The ones' complement of the sum of all bytes but the checksum's own.
     fn sum(&self) -> u32 {
         let all: u32 = self.0.iter().map(|byte| u32::from(*byte)).sum();
-        let own: u32 = self.field::<4>(64).iter().map(|byte| u32::from(*byte)).sum();
+        let own: u32 = self
+            .field::<4>(64)
+            .iter()
+            .map(|byte| u32::from(*byte))
+            .sum();
         !(all - own)
     }
 }
@@ -137,12 +150,18 @@ fn geometry(sectors: u64) -> [u8; 4] {
         let heads = by.div_ceil(1024).max(4);
         if by >= heads * 1024 || heads > 16 {
             let by = sectors / 31;
-            if by >= 16 * 1024 { (63, 16, sectors / 63) } else { (31, 16, by) }
+            if by >= 16 * 1024 {
+                (63, 16, sectors / 63)
+            } else {
+                (31, 16, by)
+            }
         } else {
             (17, heads, by)
         }
     };
-    let cylinders = u16::try_from(cylinders_by_heads / heads).unwrap_or(u16::MAX).to_be_bytes();
+    let cylinders = u16::try_from(cylinders_by_heads / heads)
+        .unwrap_or(u16::MAX)
+        .to_be_bytes();
     let small = |number: u64| u8::try_from(number).unwrap_or(u8::MAX);
     [cylinders[0], cylinders[1], small(heads), small(per_track)]
 }
@@ -151,7 +170,10 @@ fn geometry(sectors: u64) -> [u8; 4] {
 mod tests {
     use super::*;
 
-    const IDENTITY: Identity = Identity { id: uuid::Uuid::from_u128(7), time: 1_700_000_000 };
+    const IDENTITY: Identity = Identity {
+        id: uuid::Uuid::from_u128(7),
+        time: 1_700_000_000,
+    };
 
     #[test]
     fn a_footer_reads_back() {
@@ -174,7 +196,10 @@ mod tests {
     #[test]
     fn half_a_mib_is_refused() {
         let size = MIB + MIB / 2;
-        let invalid = Invalid::Size { expected: size, found: size };
+        let invalid = Invalid::Size {
+            expected: size,
+            found: size,
+        };
         assert_eq!(Footer::new(size, IDENTITY).fits(size), Err(invalid));
     }
 }
