@@ -85,7 +85,7 @@ impl Build<'_> {
         }
         files::make_folder(&work.result())?;
         self.lock.save(&work.result().join(custody::LOCK))?;
-        let accelerator = qemu::accelerator(self.cache, self.cancel);
+        let accelerator = qemu::accelerator(self.cache);
         self.engine(&work, &mut state, accelerator, progress)?;
         self.convert(&work, &mut state, progress)?;
         let (challenge, line) = self.gate(&work, accelerator, progress)?;

@@ -48,7 +48,7 @@ pub fn examine(located: Option<&Located>, cache: &Path, cancel: &Cancel) -> Vec<
         .filter(|tool| *tool != Tool::Clamscan)
         .map(|tool| program(tool, cancel))
         .collect();
-    findings.push(accelerator(cache, cancel));
+    findings.push(accelerator(cache));
     findings.push(space(cache));
     findings.push(scanner(located, cancel));
     findings.push(agent());
@@ -103,8 +103,8 @@ fn version(tool: Tool, cancel: &Cancel) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn accelerator(cache: &Path, cancel: &Cancel) -> Finding {
-    let (state, found) = match qemu::accelerator(cache, cancel) {
+fn accelerator(cache: &Path) -> Finding {
+    let (state, found) = match qemu::accelerator(cache) {
         Accelerator::Kvm => (State::Ok, "KVM, tried out"),
         Accelerator::Tcg => (
             State::Warning,

@@ -32,7 +32,7 @@ pub(super) fn run(args: &cli::Check) -> Result<Exit, Failure> {
         timeout: args.timeout.into(),
         memory: args.memory.count(),
         cpus: 2,
-        accelerator: qemu::accelerator(&cache, &cancel),
+        accelerator: qemu::accelerator(&cache),
         serial_log: &scratch.path().join("serial.log"),
     };
     let line = gate::boot(&boot, progress.as_ref(), &cancel)?;
