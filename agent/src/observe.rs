@@ -14,9 +14,9 @@ use crate::host::{HostError, Inspect};
 /// Accounts, groups, and who is a researcher.
 pub mod accounts;
 /// Owners and modes of files.
-mod files;
+pub(crate) mod files;
 /// The packet filter.
-mod firewall;
+pub(crate) mod firewall;
 /// Traces on a sealed image.
 mod hygiene;
 /// Files with sections.

@@ -20,7 +20,7 @@ pub const FOLDERS: [&str; 5] = [
 const LOADED: &str = "/proc/modules";
 
 /// The names of the modules that the running kernel has loaded. A kernel without modules has no list.
-pub(super) fn loaded(host: &impl Inspect) -> Seen<Vec<String>> {
+pub(crate) fn loaded(host: &impl Inspect) -> Seen<Vec<String>> {
     if !host.is_running() {
         return Seen::NotRunning;
     }
@@ -51,7 +51,7 @@ pub(super) fn facts(check: &KernelModule, view: &View<'_, impl Inspect>) -> Kern
 
 /// The line that blocks a module: one that runs nothing in its place, or forbids to load it by itself. One
 /// line that runs something else in its place, and it is not blocked.
-fn blocked_by(name: &str, texts: &[Text]) -> Seen<Located> {
+pub(crate) fn blocked_by(name: &str, texts: &[Text]) -> Seen<Located> {
     let mut blocked = Seen::Absent;
     for text in texts {
         for (number, line) in text.lines() {

@@ -78,7 +78,7 @@ fn unescape(field: &str) -> String {
 }
 
 /// The topmost mount at a path.
-fn topmost<'a>(table: &'a MountTable, path: &str) -> Option<&'a Mounted> {
+pub(crate) fn topmost<'a>(table: &'a MountTable, path: &str) -> Option<&'a Mounted> {
     let at_path = table.iter().rfind(|(mounted, _)| mounted == path);
     at_path.map(|(_, mounted)| mounted)
 }

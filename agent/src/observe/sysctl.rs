@@ -32,7 +32,7 @@ pub struct Assignment {
 }
 
 /// Reads every assignment, in the order in which they are made.
-pub(super) fn read(host: &impl Inspect) -> Seen<Vec<Assignment>> {
+pub(crate) fn read(host: &impl Inspect) -> Seen<Vec<Assignment>> {
     seen(read_all(host).map(Some))
 }
 
@@ -103,7 +103,7 @@ fn effective(key: &str, host: &impl Inspect) -> Seen<Located> {
 }
 
 /// The assignment that wins: the last one that names the parameter, else the last pattern that fits it.
-fn persisted(key: &str, all: &[Assignment]) -> Seen<Located> {
+pub(crate) fn persisted(key: &str, all: &[Assignment]) -> Seen<Located> {
     let exact = all.iter().rfind(|assignment| assignment.key == key);
     let fits = |assignment: &&Assignment| files::fits(key, &assignment.key);
     match exact.or_else(|| all.iter().rfind(fits)) {

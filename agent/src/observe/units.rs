@@ -21,12 +21,12 @@ pub struct Shown {
 }
 
 /// The unit that loads the packet filter's rules.
-pub(super) fn loader() -> Option<UnitName> {
+pub(crate) fn loader() -> Option<UnitName> {
     LOADER.parse().ok()
 }
 
 /// Asks about all units in one call.
-pub(super) fn ask(host: &impl Inspect, names: &[UnitName]) -> Seen<BTreeMap<UnitName, Shown>> {
+pub(crate) fn ask(host: &impl Inspect, names: &[UnitName]) -> Seen<BTreeMap<UnitName, Shown>> {
     if !host.is_running() {
         return Seen::NotRunning;
     }

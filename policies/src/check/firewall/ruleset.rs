@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 use super::Firewall;
+use super::listing::parse;
 use crate::names::PlainName;
 use crate::network::{Network, Port, Protocol};
 use crate::policy::{Destination, Mode};
@@ -140,6 +141,12 @@ impl Ruleset {
             }));
         }
         listing
+    }
+
+    /// Says whether what `nft --json --numeric list table inet dsvm_agent` said is these rules.
+    #[must_use]
+    pub fn is_listed(&self, answer: &str) -> bool {
+        parse(answer).is_ok_and(|found| found == self.listing())
     }
 
     /// The same rules, each as people write it, in the order of [`Ruleset::listing`].

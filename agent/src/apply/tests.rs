@@ -1,0 +1,1 @@
+//! Laws of enforcing, over hosts in memory.
