@@ -101,7 +101,7 @@ impl Build<'_> {
         accelerator: Accelerator,
         progress: &dyn Progress,
     ) -> Result<(), Failure> {
-        if state.has(Step::Engine)? || state.has(Step::Convert)? {
+        if state.has(Step::Convert)? {
             return Ok(());
         }
         let recipe = &self.located.recipe;
@@ -127,6 +127,10 @@ impl Build<'_> {
             progress,
             self.cancel,
         )?;
+        // The engine's disk is a layer over the base disk: without that it is worth nothing.
+        if state.has(Step::Engine)? {
+            return Ok(());
+        }
         progress.phase("build the image", None);
         let policy_dir = work.fresh("policy")?;
         self.inputs.policy.write(&policy_dir)?;

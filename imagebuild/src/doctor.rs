@@ -48,6 +48,8 @@ pub fn examine(located: Option<&Located>, cache: &Path, cancel: &Cancel) -> Vec<
         .filter(|tool| *tool != Tool::Clamscan)
         .map(|tool| program(tool, cancel))
         .collect();
+    findings.push(firmware());
+    findings.push(root());
     findings.push(accelerator(cache));
     findings.push(space(cache));
     findings.push(scanner(located, cancel));
@@ -101,6 +103,38 @@ fn version(tool: Tool, cancel: &Cancel) -> Option<String> {
         .map(str::trim)
         .find(|line| !line.is_empty())
         .map(str::to_owned)
+}
+
+fn firmware() -> Finding {
+    let found = qemu::firmware();
+    Finding {
+        what: "UEFI firmware".to_owned(),
+        state: if found.is_some() {
+            State::Ok
+        } else {
+            State::Missing
+        },
+        hint: found.is_none().then(|| "install package `ovmf`".to_owned()),
+        found: found.map_or("not installed".to_owned(), |path| {
+            path.display().to_string()
+        }),
+    }
+}
+
+/// A base disk holds files of root and of other accounts, which only root can make.
+fn root() -> Finding {
+    let is_root = nix::unistd::geteuid().is_root();
+    Finding {
+        what: "root".to_owned(),
+        state: if is_root { State::Ok } else { State::Warning },
+        found: if is_root {
+            "yes"
+        } else {
+            "no: a new base disk needs it"
+        }
+        .to_owned(),
+        hint: (!is_root).then(|| "run builds with sudo".to_owned()),
+    }
 }
 
 fn accelerator(cache: &Path) -> Finding {

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, process::ExitCode};
 
-use crate::tool;
+use crate::{debian, tool};
 
 /// The four ways in which a command ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -127,37 +127,25 @@ impl Ends for Mismatch {
     }
 }
 
-impl Ends for crate::files::Error {
-    fn exit(&self) -> Exit {
-        Exit::Unable
+/// The next step after work that was to end or ran out of room.
+fn go_on(error: &(dyn Error + 'static), is_cancelled: bool) -> Option<String> {
+    if is_cancelled {
+        return Some(AGAIN.to_owned());
     }
-
-    fn hint(&self) -> Option<String> {
-        match self.io()?.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Some(
-                "free some space and run the same command again: it goes on where it stopped"
-                    .to_owned(),
-            ),
-            _ => None,
-        }
-    }
-}
-
-/// What can be done about a program that did not do its work.
-fn tool_hint(error: &tool::Error) -> Option<String> {
-    match error {
-        tool::Error::Cancelled { .. } => Some(AGAIN.to_owned()),
-        tool::Error::Failed { message, .. } if message.contains("No space left on device") => {
-            Some(format!("free some space; {AGAIN}"))
-        }
-        other => other.hint(),
-    }
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    let is_full = |error: &(dyn Error + 'static)| error.to_string().contains(DISK_FULL);
+    chain
+        .into_iter()
+        .any(is_full)
+        .then(|| format!("free some space, then {AGAIN}"))
 }
 
 const AGAIN: &str = "run the same command again: it goes on where it stopped";
+/// How the system and every program say that a disk is full: strerror(3) of ENOSPC in the C locale.
+const DISK_FULL: &str = "No space left on device";
 
 /// Says how the program ends because of an error of those parts that run programs.
-macro_rules! ends_as_its_tool {
+macro_rules! ends_as_unable {
     ($($error:ty),+) => {$(
         impl Ends for $error {
             fn exit(&self) -> Exit {
@@ -165,27 +153,63 @@ macro_rules! ends_as_its_tool {
             }
 
             fn hint(&self) -> Option<String> {
-                let mut source: Option<&(dyn Error + 'static)> = Some(self);
-                while let Some(error) = source {
-                    if let Some(error) = error.downcast_ref::<tool::Error>() {
-                        return tool_hint(error);
-                    }
-                    if let Some(error) = error.downcast_ref::<crate::files::Error>() {
-                        return error.hint();
-                    }
-                    source = error.source();
-                }
-                None
+                go_on(self, self.is_cancelled()).or_else(|| Self::hint(self))
             }
         }
     )+};
 }
 
-ends_as_its_tool!(
-    crate::debian::Error,
+ends_as_unable!(
     crate::engine::base::Error,
     crate::engine::packer::Error,
     crate::gate::Error,
     crate::vhd::Error,
     tool::Error
 );
+
+impl Ends for debian::Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Altered { .. } => Exit::Deviates,
+            _ => Exit::Unable,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        go_on(self, self.is_cancelled()).or_else(|| Self::hint(self))
+    }
+}
+
+impl Ends for crate::files::Error {
+    fn exit(&self) -> Exit {
+        Exit::Unable
+    }
+
+    fn hint(&self) -> Option<String> {
+        go_on(self, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, path::PathBuf};
+
+    use super::*;
+    use crate::files;
+
+    #[test]
+    fn a_full_disk_is_told_with_the_way_on() {
+        let source = io::Error::from_raw_os_error(28);
+        let path = PathBuf::from("out");
+        let failure = Failure::from(files::Error::Write { path, source });
+        assert_eq!(failure.exit, Exit::Unable);
+        assert!(failure.hint.unwrap().contains("goes on where it stopped"));
+        let error = tool::Error::Missing {
+            tool: tool::Tool::Packer,
+        };
+        assert_eq!(
+            Failure::from(error).hint.unwrap(),
+            "install package `packer`"
+        );
+    }
+}

@@ -14,11 +14,8 @@ use crate::{
     judge::{self, Expected, Judged},
     lock::Lock,
     sign::PublicKey,
-    ui,
+    ui, vhd,
 };
-
-/// The footer of a fixed VHD.
-mod footer;
 
 /// Something that was verified.
 #[derive(Clone, Debug, Serialize)]
@@ -75,8 +72,8 @@ pub fn verify(folder: &Path, key: &PublicKey) -> Findings {
         "custody.json signature",
         custody.as_ref().map(|_| ()).map_err(Clone::clone),
     );
-    let vhd = folder.join(custody::VHD);
-    findings.add("image.vhd footer", footer::check(&vhd));
+    let disk = folder.join(custody::VHD);
+    findings.add("image.vhd footer", footer(&disk));
     let lock = lock(folder);
     findings.add(
         "image.lock own digest",
@@ -85,7 +82,7 @@ pub fn verify(folder: &Path, key: &PublicKey) -> Findings {
     let Ok(custody) = custody else {
         return findings;
     };
-    findings.add("image.vhd content", image(&vhd, &custody));
+    findings.add("image.vhd content", image(&disk, &custody));
     for (name, outcome) in custody.small_files(folder) {
         findings.add(&format!("{name} content"), outcome);
     }
@@ -103,6 +100,14 @@ pub fn verify(folder: &Path, key: &PublicKey) -> Findings {
     }
     receipts(&custody.predicate, &lock, key, &mut findings);
     findings
+}
+
+fn footer(path: &Path) -> Result<(), Mismatch> {
+    vhd::verify(path).map(drop).map_err(|error| Mismatch {
+        object: custody::VHD.to_owned(),
+        expected: "a fixed VHD that Azure takes".to_owned(),
+        found: ui::causes(&error),
+    })
 }
 
 fn lock(folder: &Path) -> Result<Lock, Mismatch> {

@@ -11,10 +11,10 @@ use tempfile::TempDir;
 
 /// What a run of `imagebuild` said.
 #[derive(Debug)]
-pub struct Said {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl fmt::Display for Said {
@@ -30,7 +30,7 @@ impl fmt::Display for Said {
 impl Said {
     /// Fails unless the run ended so and said all of that.
     #[track_caller]
-    pub fn is(&self, code: i32, said: &[&str]) -> &Self {
+    pub(crate) fn is(&self, code: i32, said: &[&str]) -> &Self {
         assert_eq!(self.code, code, "{self}");
         for words in said {
             assert!(
@@ -42,11 +42,11 @@ impl Said {
     }
 }
 
-pub struct Desk {
+pub(crate) struct Desk {
     folder: TempDir,
 }
 
-pub const RECIPE: &str = r#"schema = 1
+pub(crate) const RECIPE: &str = r#"schema = 1
 name = "desk"
 version = "1.0.0"
 policy = "policy.toml"
@@ -78,7 +78,7 @@ check.sysctl = { key = "kernel.kptr_restrict", at-least = 2 }
 "#;
 
 impl Desk {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let desk = Self {
             folder: tempfile::Builder::new().prefix("desk-").tempdir().unwrap(),
         };
@@ -89,34 +89,34 @@ impl Desk {
         desk
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
     /// Replaces a part of the recipe.
-    pub fn edit(&self, from: &str, to: &str) {
+    pub(crate) fn edit(&self, from: &str, to: &str) {
         let recipe = fs::read_to_string(self.path("desk.toml")).unwrap();
         assert!(recipe.contains(from), "{from}");
         self.write("desk.toml", recipe.replace(from, to));
     }
 
     /// Runs `imagebuild` in the folder.
-    pub fn run(&self, words: &[&str]) -> Said {
+    pub(crate) fn run(&self, words: &[&str]) -> Said {
         said(&mut self.command(env!("CARGO_BIN_EXE_imagebuild"), words))
     }
 
     /// A program in the folder, with the folder's key and cache.
-    pub fn command(&self, program: impl AsRef<OsStr>, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>, words: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
             .args(words)
@@ -129,7 +129,7 @@ impl Desk {
     }
 
     /// The only file of the secure folder whose name ends so.
-    pub fn secured(&self, end: &str) -> PathBuf {
+    pub(crate) fn secured(&self, end: &str) -> PathBuf {
         let mut found = self.all_secured();
         found.retain(|path| path.to_str().unwrap().ends_with(end));
         if !end.contains("receipt") {
@@ -140,7 +140,7 @@ impl Desk {
     }
 
     /// The files of the secure folder.
-    pub fn all_secured(&self) -> Vec<PathBuf> {
+    pub(crate) fn all_secured(&self) -> Vec<PathBuf> {
         let Ok(prefixes) = fs::read_dir(self.path("secure")) else {
             return Vec::new();
         };
@@ -175,7 +175,7 @@ impl Desk {
     }
 }
 
-pub fn said(command: &mut Command) -> Said {
+pub(crate) fn said(command: &mut Command) -> Said {
     let output = command.output().unwrap();
     Said {
         code: output.status.code().unwrap_or(-1),
@@ -185,7 +185,7 @@ pub fn said(command: &mut Command) -> Said {
 }
 
 /// Flips one bit in the middle of a file, whatever its mode.
-pub fn flip(path: &Path) {
+pub(crate) fn flip(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(path).unwrap().permissions();
     fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();

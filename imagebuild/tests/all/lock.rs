@@ -14,7 +14,7 @@ use imagebuild::{
 use crate::desk::{Desk, flip};
 
 /// Locks what lies on the desk, with no packages.
-pub fn lock(desk: &Desk) -> Lock {
+pub(crate) fn lock(desk: &Desk) -> Lock {
     let located = Located::load(&desk.path("desk.toml")).unwrap();
     let agent =
         agent::Package::open(&desk.path("agent.deb"), &desk.path("cache"), &Cancel::new()).unwrap();
