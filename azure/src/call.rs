@@ -19,6 +19,23 @@ pub struct Call {
     pub role: &'static str,
 }
 
+impl Call {
+    /// Path and query with what varies put in, in order.
+    pub(crate) fn fill(&self, parts: &[&str]) -> String {
+        let mut parts = parts.iter();
+        let mut filled = String::new();
+        for (at, piece) in self.path.split('{').enumerate() {
+            if at == 0 {
+                filled.push_str(piece);
+                continue;
+            }
+            filled.push_str(parts.next().copied().unwrap_or_default());
+            filled.push_str(piece.split_once('}').map_or("", |(_, rest)| rest));
+        }
+        filled
+    }
+}
+
 /// A service of Azure.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Service {
@@ -407,4 +424,18 @@ pub fn all() -> Vec<Call> {
     all.push(operation::POLL);
     all.push(ingestion::SEND);
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_varies_is_put_in_in_order() {
+        assert_eq!(
+            datafactory::CANCEL.fill(&["/f", "r-1", "true"]),
+            "/f/pipelineruns/r-1/cancel?isRecursive=true"
+        );
+        assert_eq!(metadata::INSTANCE.fill(&[]), "/metadata/instance");
+    }
 }

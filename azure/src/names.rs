@@ -117,6 +117,27 @@ name!(
     }
 );
 
+name!(
+    /// The id of a resource, such as `/subscriptions/…/providers/Microsoft.Compute/galleries/tre`.
+    ResourceId,
+    "the id of a resource: `/subscriptions/…` and pairs of names",
+    |text| {
+        let mut segments = text.split('/');
+        segments.next() == Some("")
+            && segments.next().is_some_and(|first| first.eq_ignore_ascii_case("subscriptions"))
+            && text.split('/').skip(1).count().is_multiple_of(2)
+            && text.split('/').skip(1).all(|part| Segment::try_from(part).is_ok())
+    }
+);
+
+impl ResourceId {
+    /// The name of the resource: the last segment.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 fn within(text: &str, least: usize, most: usize) -> bool {
     (least..=most).contains(&text.chars().count())
 }
@@ -139,6 +160,9 @@ mod tests {
         for text in ["", "1vault", "a--b", "kv.evil", "kv-"] {
             assert!(VaultName::try_from(text).is_err(), "{text:?}");
         }
+        for text in ["", "/", "/subscriptions", "/subscriptions/s/..", "/subscriptions/s/a/b?x", "//evil/s", "subscriptions/s"] {
+            assert!(ResourceId::try_from(text).is_err(), "{text:?}");
+        }
         for text in ["ab", "Import", "a--b", "-ab", "a/b"] {
             assert!(ContainerName::try_from(text).is_err(), "{text:?}");
         }
@@ -151,5 +175,7 @@ mod tests {
         assert!(BlobName::try_from("tools/a b+c_1.16~ü.deb").is_ok());
         assert!(VaultName::try_from("kv-signing").is_ok());
         assert!(Segment::try_from("rg_tre-01.(west)").is_ok());
+        let gallery = "/subscriptions/11/resourceGroups/rg/providers/Microsoft.Compute/galleries/tre";
+        assert_eq!(ResourceId::try_from(gallery).unwrap().name(), "tre");
     }
 }

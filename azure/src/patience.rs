@@ -92,10 +92,11 @@ impl Policy for Patience {
         let Some((first, rest)) = next.split_first() else {
             return Err(azure_core::Error::with_message(ErrorKind::Other, "nothing is left to do"));
         };
+        // A policy below may change the request; Key Vault's even takes the body away until it has seen the
+        // challenge. Every attempt begins with the request as it was.
+        let pristine = request.clone();
         for attempt in 1.. {
-            if attempt > 1 {
-                request.body_mut().reset().await?;
-            }
+            request.clone_from(&pristine);
             let left = self.total.saturating_sub(started.elapsed());
             let deadline = self.attempt.min(left);
             let answer = tokio::time::timeout(deadline, first.send(context, request, rest)).await;
