@@ -85,18 +85,19 @@ pub(super) fn leave(
             .collect();
         *members = stay.join(",");
     };
-    let members = edit(GROUP, host, |fields| {
-        if let [name, _, _, members] = fields
-            && name == group.as_str()
-        {
-            leave(members);
-        }
-    })?;
+    // The judged file comes last: while it names somebody, the control deviates.
     let shadowed = edit(GSHADOW, host, |fields| {
         if let [name, _, administrators, members] = fields
             && name == group.as_str()
         {
             leave(administrators);
+            leave(members);
+        }
+    })?;
+    let members = edit(GROUP, host, |fields| {
+        if let [name, _, _, members] = fields
+            && name == group.as_str()
+        {
             leave(members);
         }
     })?;

@@ -65,7 +65,7 @@ fn ask_for(login: &str, host: &impl Inspect) -> Seen<Options> {
     }
 }
 
-fn parse(text: &str) -> Options {
+pub(super) fn parse(text: &str) -> Options {
     let mut options = Options::new();
     for line in text.lines() {
         let (name, value) = line.split_once(' ').unwrap_or((line, ""));
