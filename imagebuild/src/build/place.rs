@@ -72,6 +72,11 @@ impl Place {
         self.out.join(format!("{}.previous", self.name))
     }
 
+    /// The log of the build that is under way.
+    pub fn log(&self) -> PathBuf {
+        self.work().join("result").join(crate::custody::LOG)
+    }
+
     fn work(&self) -> PathBuf {
         self.out.join(".work").join(&self.name)
     }

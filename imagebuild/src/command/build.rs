@@ -18,9 +18,13 @@ pub(super) fn run(args: &cli::Build) -> Result<Exit, Failure> {
     }
     let place = Place::new(&args.out, &project.located);
     let inputs = project.inputs(args.agent.as_deref())?;
-    let progress = ui::progress();
+    ui::say(&format!(
+        "the engine's output goes to {}",
+        place.log().display()
+    ));
+    let bars = ui::progress();
     let progress = Timed::new(
-        progress.as_ref(),
+        bars.as_ref(),
         &project.cache,
         project.located.recipe.name.as_str(),
     );
@@ -53,7 +57,8 @@ pub(super) fn run(args: &cli::Build) -> Result<Exit, Failure> {
     };
     let outcome = build.run(&progress);
     progress.finish();
-    drop(progress);
+    drop(bars);
+    stage::warn_of_unscanned(&staged);
     tell(outcome?, &place)
 }
 

@@ -17,6 +17,7 @@ pub(super) fn run(args: &cli::Stage) -> Result<Exit, Failure> {
     progress.phase("stage binaries", None);
     let staged = all(&project, lock.as_ref(), progress.as_ref())?;
     drop(progress);
+    warn_of_unscanned(&staged);
     show(&staged, args.format)?;
     let new = staged.iter().filter(|staged| staged.new).count();
     ui::say(&match new {
@@ -51,12 +52,21 @@ pub(super) fn all(
             let object = format!("digest of the receipt of `{}`", binary.name);
             Mismatch::check(object, receipt, &staged.receipt_digest)?;
         }
-        if let (true, Verdict::NotScanned { reason }) = (staged.new, &staged.receipt.scan) {
-            ui::warn(&format!("`{}` was not scanned: {reason}", binary.name));
-        }
         all.push(staged);
     }
     Ok(all)
+}
+
+/// Says which binaries came in now without having been scanned. Not while a bar is drawn.
+pub(super) fn warn_of_unscanned(staged: &[Staged]) {
+    for staged in staged.iter().filter(|staged| staged.new) {
+        if let Verdict::NotScanned { reason } = &staged.receipt.scan {
+            ui::warn(&format!(
+                "`{}` was not scanned: {reason}",
+                staged.receipt.name
+            ));
+        }
+    }
 }
 
 fn show(staged: &[Staged], format: Format) -> Result<(), Failure> {
