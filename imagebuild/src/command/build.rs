@@ -18,16 +18,6 @@ pub(super) fn run(args: &cli::Build) -> Result<Exit, Failure> {
     }
     let place = Place::new(&args.out, &project.located);
     let inputs = project.inputs(args.agent.as_deref())?;
-    ui::say(&format!(
-        "the engine's output goes to {}",
-        place.log().display()
-    ));
-    let bars = ui::progress();
-    let progress = Timed::new(
-        bars.as_ref(),
-        &project.cache,
-        project.located.recipe.name.as_str(),
-    );
     let locked = project.lock()?;
     if let Some(lock) = &locked {
         refuse_stale(&project, &inputs, lock)?;
@@ -39,27 +29,44 @@ pub(super) fn run(args: &cli::Build) -> Result<Exit, Failure> {
             return Ok(Exit::Done);
         }
     }
+    make(&project, &inputs, locked, &place)
+}
+
+/// Does what is not done.
+fn make(
+    project: &Project,
+    inputs: &Inputs<'_>,
+    locked: Option<Lock>,
+    place: &Place,
+) -> Result<Exit, Failure> {
+    ui::say(&format!(
+        "the engine's output goes to {}",
+        place.log().display()
+    ));
+    let bars = ui::progress();
+    let image = project.located.recipe.name.as_str();
+    let progress = Timed::new(bars.as_ref(), &project.cache, image);
     progress.phase("stage binaries", None);
-    let staged = stage::all(&project, locked.as_ref(), &progress)?;
+    let staged = stage::all(project, locked.as_ref(), &progress)?;
     let lock = match locked {
         Some(lock) => lock,
-        None => first_lock(&project, &inputs, &progress)?,
+        None => first_lock(project, inputs, &progress)?,
     };
     let build = Build {
         located: &project.located,
-        inputs: &inputs,
+        inputs,
         lock: &lock,
         staged: &staged,
         key: &project.key,
         cache: &project.cache,
-        place: &place,
+        place,
         cancel: &project.cancel,
     };
     let outcome = build.run(&progress);
     progress.finish();
     drop(bars);
     stage::warn_of_unscanned(&staged);
-    tell(outcome?, &place)
+    tell(outcome?, place)
 }
 
 /// A build from a lock that says something else than the recipe would surprise somebody.
