@@ -1,6 +1,11 @@
 //! What a build does before it makes a machine.
 
-use imagebuild::{build::Place, recipe::Located};
+use std::fs;
+
+use imagebuild::{
+    build::{Place, StepResult, Work},
+    recipe::Located,
+};
 
 use crate::{desk::Desk, lock::lock};
 
@@ -31,6 +36,68 @@ fn two_builds_of_one_recipe_at_once_are_refused_by_the_name_of_the_first() {
         std::thread::sleep(std::time::Duration::from_millis(20));
         free()
     }));
+}
+
+/// Leaves a result in the work folder, as the steps before the last one do.
+fn result(place: &Place, located: &Located, text: &str) -> (Work, StepResult) {
+    let work = place.enter(located).unwrap();
+    fs::create_dir_all(work.result()).unwrap();
+    let disk = work.result().join("image.vhd");
+    fs::write(&disk, text).unwrap();
+    let vhd = StepResult::at(&disk).unwrap();
+    (work, vhd)
+}
+
+#[test]
+fn an_image_gets_its_name_whole_and_the_one_before_is_kept() {
+    let desk = Desk::new();
+    let located = Located::load(&desk.path("desk.toml")).unwrap();
+    let place = Place::new(&desk.path("out"), &located);
+    for text in ["first", "second", "third"] {
+        let (work, vhd) = result(&place, &located, text);
+        work.publish(&place, &vhd).unwrap();
+        assert_eq!(
+            fs::read_to_string(place.image().join("image.vhd")).unwrap(),
+            text
+        );
+    }
+    assert_eq!(
+        fs::read_to_string(place.previous().join("image.vhd")).unwrap(),
+        "second"
+    );
+    let names = fs::read_dir(desk.path("out")).unwrap();
+    assert_eq!(
+        names.count(),
+        3,
+        "the image, the one before, and the work folder"
+    );
+}
+
+#[test]
+fn a_rejected_image_does_not_touch_the_one_that_passed() {
+    let desk = Desk::new();
+    let located = Located::load(&desk.path("desk.toml")).unwrap();
+    let place = Place::new(&desk.path("out"), &located);
+    let (work, vhd) = result(&place, &located, "good");
+    work.publish(&place, &vhd).unwrap();
+    let (work, _) = result(&place, &located, "bad");
+    work.reject(&place).unwrap();
+    assert_eq!(
+        fs::read_to_string(place.image().join("image.vhd")).unwrap(),
+        "good"
+    );
+    assert_eq!(
+        fs::read_to_string(place.rejected().join("image.vhd")).unwrap(),
+        "bad"
+    );
+    assert!(place.rejected().ends_with("desk-1.0.0.rejected"));
+
+    let (work, vhd) = result(&place, &located, "mended");
+    work.publish(&place, &vhd).unwrap();
+    assert!(
+        !place.rejected().exists(),
+        "what was rejected has been mended"
+    );
 }
 
 #[test]
