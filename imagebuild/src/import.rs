@@ -141,7 +141,12 @@ impl Ends for Error {
             }
             Self::NoSignatures { .. } => Some("`freshclam` fetches them".to_owned()),
             Self::Scan { source, .. } => source.hint(),
-            Self::Encode(_) | Self::Mismatch { .. } | Self::NotAFile { .. } => None,
+            Self::Mismatch { .. } => Some(
+                "find out who changed it; a file that is only damaged comes in anew after it and its \
+                 receipt are removed from the secure folder"
+                    .to_owned(),
+            ),
+            Self::Encode(_) | Self::NotAFile { .. } => None,
         }
     }
 }

@@ -226,6 +226,29 @@ fn half_done_imports_are_finished() {
     assert!(receipt.exists());
 }
 
+/// The folders lie on a disk of 64 KiB, in a mount namespace of the test's own.
+#[test]
+fn a_full_disk_leaves_nothing_half_done() {
+    for folder in ["landing", "secure"] {
+        let desk = Desk::new();
+        desk.write("in coming/tool 1.bin", vec![5; 1 << 20]);
+        fs::create_dir(desk.path(folder)).unwrap();
+        let small = format!(
+            "mount -t tmpfs -o size=64k none {folder} && \"$0\" stage desk.toml; code=$?; ls -A {folder}; exit $code"
+        );
+        let imagebuild = env!("CARGO_BIN_EXE_imagebuild");
+        let words = ["--mount", "--map-root-user", "sh", "-c", &small, imagebuild];
+        let said = crate::desk::said(&mut desk.command("unshare", &words));
+        if said.err.contains("unshare") || said.err.contains("mount:") {
+            eprintln!("SKIPPED: no mount namespaces here: {}", said.err);
+            return;
+        }
+        said.is(3, &["No space left on device", "hint: free some space"]);
+        assert_eq!(said.out, "", "left in {folder}");
+        staged(&desk);
+    }
+}
+
 #[test]
 fn without_a_scanner_a_required_scan_is_an_error() {
     let desk = Desk::new();
