@@ -39,6 +39,7 @@ fi
 rm -rf "$docs"
 mkdir -p "$docs"
 "$built/dsvm-agent" man "$docs/man"
+gzip -9n "$docs"/man/*.8
 "$built/dsvm-agent" completions bash >"$docs/dsvm-agent.bash"
 "$built/dsvm-agent" completions fish >"$docs/dsvm-agent.fish"
 "$built/dsvm-agent" completions zsh >"$docs/_dsvm-agent"

@@ -12,7 +12,12 @@ use policies::control::{ControlId, Phase};
 /// Exit codes: 0 conforms or done; 1 deviates, or the plan has changes; 2 wrong command line, policy or
 /// manifest; 3 could not find out, or could not do it.
 #[derive(Debug, Parser)]
-#[command(name = "dsvm-agent", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "dsvm-agent",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -239,7 +244,9 @@ fn control_id(text: &str) -> Result<ControlId, String> {
 
 /// Reads a time such as `90s` or `5m`. Shorter than a second would only keep the machine busy.
 fn interval(text: &str) -> Result<Duration, String> {
-    let time: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    let time: jiff::SignedDuration = text
+        .parse()
+        .map_err(|error: jiff::Error| error.to_string())?;
     match Duration::try_from(time) {
         Ok(time) if (SHORTEST..=LONGEST).contains(&time) => Ok(time),
         _ => Err("not between 1s and 24h".to_owned()),
@@ -247,7 +254,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(24);
 
 #[cfg(test)]
 mod tests {
@@ -261,7 +268,7 @@ mod tests {
     #[test]
     fn intervals_are_times() {
         assert_eq!(interval("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(interval("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(interval("5m"), Ok(Duration::from_mins(5)));
         for bad in ["", "0s", "-5m", "5", "2 weeks", "99999999h", "1ms"] {
             assert!(interval(bad).is_err(), "{bad}");
         }

@@ -26,7 +26,9 @@ mod watch;
 
 /// Runs until it is told to stop.
 pub(crate) fn run(args: &Run) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.map_err(Failure::unable)?.block_on(serve(args))
 }
 
@@ -111,7 +113,10 @@ impl Keeper {
                 return false;
             }
         };
-        for (name, error) in [("policy-error", &self.policy_error), ("store-error", &self.store_error)] {
+        for (name, error) in [
+            ("policy-error", &self.policy_error),
+            ("store-error", &self.store_error),
+        ] {
             if let Some(error) = error {
                 report.facts.insert(name.to_owned(), vec![error.clone()]);
                 report.conforms = false;
@@ -124,7 +129,11 @@ impl Keeper {
 
     fn look(&mut self) -> Result<Report, Failure> {
         let pass = Pass::new(&self.policy, &self.host, Phase::Vm)?;
-        Ok(if self.is_enforcing { pass.enforce(&mut self.host) } else { pass.check(&self.host) })
+        Ok(if self.is_enforcing {
+            pass.enforce(&mut self.host)
+        } else {
+            pass.check(&self.host)
+        })
     }
 
     /// Takes the policy as it is on disk; a bad one leaves the last good one in force.
@@ -132,7 +141,10 @@ impl Keeper {
         match self.settings.load() {
             Ok(loaded) => {
                 if loaded.policy != self.policy {
-                    tracing::info!(digest = loaded.policy.digest().short(), "taking the new policy");
+                    tracing::info!(
+                        digest = loaded.policy.digest().short(),
+                        "taking the new policy"
+                    );
                 }
                 self.policy = loaded.policy;
                 self.policy_error = None;
@@ -146,9 +158,16 @@ impl Keeper {
     }
 
     fn say(&self, report: &Report) {
-        let word = if report.conforms { "conforms" } else { "deviates" };
+        let word = if report.conforms {
+            "conforms"
+        } else {
+            "deviates"
+        };
         let summary = report.summary;
-        let mut told = format!("{word}: {} fail, {} unknown, {} waived", summary.fail, summary.unknown, summary.waived);
+        let mut told = format!(
+            "{word}: {} fail, {} unknown, {} waived",
+            summary.fail, summary.unknown, summary.waived
+        );
         if let Some(error) = &self.store_error {
             tracing::error!(error, "the report cannot be kept");
             told = format!("{told}; the report cannot be kept: {error}");
@@ -163,7 +182,9 @@ impl Keeper {
 
 /// How often the watchdog is pinged: twice in its time, or seldom when nobody watches.
 fn ping_interval() -> Duration {
-    sd_notify::watchdog_enabled().map_or(Duration::from_secs(60), |time| time / 2).max(Duration::from_millis(100))
+    sd_notify::watchdog_enabled()
+        .map_or(Duration::from_mins(1), |time| time / 2)
+        .max(Duration::from_millis(100))
 }
 
 /// How long a writer of several files has to finish.

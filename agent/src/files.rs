@@ -2,7 +2,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -14,7 +16,11 @@ use sha2::{Digest as _, Sha256};
 pub(crate) enum Error {
     /// The operating system says no.
     #[error("failed to {deed} `{path}`")]
-    Io { deed: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        deed: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     /// A folder, a pipe, a device or a link where a file should be.
     #[error("`{path}` is not a regular file")]
     NotRegular { path: PathBuf },
@@ -32,14 +38,12 @@ impl Error {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Says whether it is the disk that has no room.
-    pub(crate) fn is_full(&self) -> bool {
-        use io::ErrorKind::{QuotaExceeded, StorageFull};
-        matches!(self, Self::Io { source, .. } if matches!(source.kind(), QuotaExceeded | StorageFull))
-    }
-
     pub(crate) fn io(deed: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { deed, path: path.to_path_buf(), source }
+        move |source| Self::Io {
+            deed,
+            path: path.to_path_buf(),
+            source,
+        }
     }
 }
 
@@ -47,13 +51,23 @@ impl Error {
 /// could make the reader wait.
 pub(crate) fn open(path: &Path) -> Result<File, Error> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path);
     let file = opened.map_err(|source| match source.raw_os_error() {
         Some(number) if number == nix::libc::ELOOP => Error::NotRegular { path: path.into() },
         _ => Error::io("open", path)(source),
     })?;
-    let is_file = file.metadata().map_err(Error::io("look at", path))?.is_file();
-    if is_file { Ok(file) } else { Err(Error::NotRegular { path: path.into() }) }
+    let is_file = file
+        .metadata()
+        .map_err(Error::io("look at", path))?
+        .is_file();
+    if is_file {
+        Ok(file)
+    } else {
+        Err(Error::NotRegular { path: path.into() })
+    }
 }
 
 /// Reads a regular file of limited size.
@@ -66,7 +80,10 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
     if u64::try_from(bytes.len()).is_ok_and(|size| size <= most) {
         Ok(bytes)
     } else {
-        Err(Error::TooLarge { path: path.into(), most })
+        Err(Error::TooLarge {
+            path: path.into(),
+            most,
+        })
     }
 }
 
@@ -77,13 +94,20 @@ pub(crate) fn trusted(path: &Path) -> Result<PathBuf, Error> {
     for part in real.ancestors() {
         let found = fs::symlink_metadata(part).map_err(Error::io("look at", part))?;
         // In a sticky folder such as /tmp nobody can replace what root owns there.
-        let is_shared = found.mode() & 0o022 != 0 && !(found.is_dir() && found.mode() & 0o1000 != 0);
+        let is_shared =
+            found.mode() & 0o022 != 0 && !(found.is_dir() && found.mode() & 0o1000 != 0);
         let why = match found.uid() {
-            0 if is_shared => format!("can be written by others than root (mode {:04o})", found.mode() & 0o7777),
+            0 if is_shared => format!(
+                "can be written by others than root (mode {:04o})",
+                found.mode() & 0o7777
+            ),
             0 => continue,
             owner => format!("belongs to user {owner}, not to root"),
         };
-        return Err(Error::Untrusted { path: part.into(), why });
+        return Err(Error::Untrusted {
+            path: part.into(),
+            why,
+        });
     }
     Ok(real)
 }
@@ -98,7 +122,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
             .tempfile_in(folder)?;
         file.write_all(bytes)?;
         // Set anew, because the umask has a say when a file is made.
-        file.as_file().set_permissions(Permissions::from_mode(mode))?;
+        file.as_file()
+            .set_permissions(Permissions::from_mode(mode))?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         sync_folder(folder)
@@ -156,7 +181,10 @@ mod tests {
         let link = folder.path().join("link");
         std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
         for path in [pipe.as_path(), link.as_path(), folder.path()] {
-            assert!(matches!(read(path, 10), Err(Error::NotRegular { .. })), "{path:?}");
+            assert!(
+                matches!(read(path, 10), Err(Error::NotRegular { .. })),
+                "{path:?}"
+            );
         }
     }
 

@@ -48,16 +48,26 @@ pub(crate) enum Error {
     File(#[from] files::Error),
     /// A file that is not a manifest.
     #[error("manifest `{path}` is not valid")]
-    Manifest { path: PathBuf, source: serde_json::Error },
+    Manifest {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
     /// A program that could not install something.
     #[error("failed to install `{binary}`")]
-    Program { binary: String, source: program::Error },
+    Program {
+        binary: String,
+        source: program::Error,
+    },
     /// A manifest of another format.
     #[error("manifest `{path}` has schema {found}, expected 1")]
     Schema { path: PathBuf, found: u32 },
     /// Two binaries that would take each other's place.
     #[error("manifest `{path}` names {what} `{name}` twice")]
-    Twice { path: PathBuf, what: &'static str, name: String },
+    Twice {
+        path: PathBuf,
+        what: &'static str,
+        name: String,
+    },
     /// Something that cannot be installed here.
     #[error("cannot install `{binary}`: {why}")]
     Unfit { binary: String, why: String },
@@ -76,10 +86,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Binary { .. } => Self::deviates(error).hint("stage it again, and import again"),
-            Error::Manifest { .. } | Error::Schema { .. } | Error::Twice { .. } => Self::bad_input(error),
-            Error::File(files::Error::NotRegular { .. } | files::Error::TooLarge { .. }) => {
-                Self::bad_input(error)
-            }
+            Error::File(files::Error::NotRegular { .. } | files::Error::TooLarge { .. })
+            | Error::Manifest { .. }
+            | Error::Schema { .. }
+            | Error::Twice { .. } => Self::bad_input(error),
             Error::File(_) | Error::Program { .. } | Error::Unfit { .. } => Self::unable(error),
         }
     }
@@ -118,19 +128,31 @@ pub(crate) fn import(manifest: &Path, root: &Path) -> Result<Vec<Imported>, Erro
 
 fn read(path: &Path) -> Result<Manifest, Error> {
     let bytes = files::read(path, MOST_BYTES)?;
-    let manifest: Manifest = serde_json::from_slice(&bytes)
-        .map_err(|source| Error::Manifest { path: path.into(), source })?;
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|source| Error::Manifest {
+        path: path.into(),
+        source,
+    })?;
     if manifest.schema != 1 {
-        return Err(Error::Schema { path: path.into(), found: manifest.schema });
+        return Err(Error::Schema {
+            path: path.into(),
+            found: manifest.schema,
+        });
     }
     let mut seen = BTreeSet::new();
     for binary in &manifest.binaries {
-        let mut names = vec![("binary", binary.name.as_str()), ("source", binary.source.as_str())];
+        let mut names = vec![
+            ("binary", binary.name.as_str()),
+            ("source", binary.source.as_str()),
+        ];
         if let Install::File { path, .. } = &binary.install {
             names.push(("path", path.as_str()));
         }
         if let Some(&(what, name)) = names.iter().find(|name| !seen.insert(**name)) {
-            return Err(Error::Twice { path: path.into(), what, name: name.to_owned() });
+            return Err(Error::Twice {
+                path: path.into(),
+                what,
+                name: name.to_owned(),
+            });
         }
     }
     Ok(manifest)
@@ -140,7 +162,10 @@ fn read(path: &Path) -> Result<Manifest, Error> {
 /// wheels and files may need them.
 fn install(copies: Vec<Copy>, root: &Path) -> Result<Vec<Imported>, Error> {
     let mut record = Record::read(root)?;
-    let debs: Vec<_> = copies.iter().filter(|copy| matches!(copy.binary.install, Install::Deb {})).collect();
+    let debs: Vec<_> = copies
+        .iter()
+        .filter(|copy| matches!(copy.binary.install, Install::Deb {}))
+        .collect();
     let fresh = deb::install(&debs, root, &record)?;
     let mut imported = Vec::new();
     for copy in &copies {
@@ -149,7 +174,10 @@ fn install(copies: Vec<Copy>, root: &Path) -> Result<Vec<Imported>, Error> {
             Install::File { path, mode } => file::install(copy, path, *mode, root)?,
             Install::Wheel { python } => wheel::install(copy, python, root, &record)?,
         };
-        imported.push(Imported { binary: copy.binary.clone(), is_new });
+        imported.push(Imported {
+            binary: copy.binary.clone(),
+            is_new,
+        });
     }
     record.extend(copies.into_iter().map(|copy| copy.binary));
     record.write(root)?;
@@ -160,7 +188,8 @@ fn install(copies: Vec<Copy>, root: &Path) -> Result<Vec<Imported>, Error> {
 fn sweep(state: &Path) {
     for entry in fs::read_dir(state).into_iter().flatten().flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(PRIVATE);
-        if is_ours && entry.file_type().is_ok_and(|kind| kind.is_dir())
+        if is_ours
+            && entry.file_type().is_ok_and(|kind| kind.is_dir())
             && let Err(error) = fs::remove_dir_all(entry.path())
         {
             tracing::warn!(%error, path = %entry.path().display(), "cannot remove an interrupted import");

@@ -7,14 +7,19 @@ use crate::host::Inspect;
 /// Facts that cost little to read. What cannot be read is left out: no verdict hangs on it.
 pub(crate) fn facts(host: &impl Inspect) -> BTreeMap<String, Vec<String>> {
     let facts = [("listening", listening(host)), ("users", users(host))];
-    facts.into_iter().map(|(name, values)| (name.to_owned(), values.into_iter().collect())).collect()
+    facts
+        .into_iter()
+        .map(|(name, values)| (name.to_owned(), values.into_iter().collect()))
+        .collect()
 }
 
 /// Accounts, each with its number and its shell.
 fn users(host: &impl Inspect) -> BTreeSet<String> {
     let text = text(host, "/etc/passwd");
     let account = |line: &str| {
-        let [name, _, uid, _, _, _, shell] = *line.split(':').collect::<Vec<_>>() else { return None };
+        let [name, _, uid, _, _, _, shell] = *line.split(':').collect::<Vec<_>>() else {
+            return None;
+        };
         Some(format!("{name} {uid} {shell}"))
     };
     text.lines().filter_map(account).collect()
@@ -31,7 +36,11 @@ fn listening(host: &impl Inspect) -> BTreeSet<String> {
     for (table, state) in tables {
         let text = text(host, &format!("/proc/net/{table}"));
         let protocol = table.trim_end_matches('6');
-        sockets.extend(text.lines().skip(1).filter_map(|line| socket(line, state, protocol)));
+        sockets.extend(
+            text.lines()
+                .skip(1)
+                .filter_map(|line| socket(line, state, protocol)),
+        );
     }
     sockets
 }
@@ -61,9 +70,12 @@ mod tests {
 
     #[test]
     fn only_sockets_that_wait_for_the_network_count() {
-        let ssh = "   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0";
-        let local = "   1: 0100007F:0019 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0";
-        let open = "   2: 0A00000A:0016 0B00000A:C350 01 00000000:00000000 00:00000000 00000000     0";
+        let ssh =
+            "   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0";
+        let local =
+            "   1: 0100007F:0019 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0";
+        let open =
+            "   2: 0A00000A:0016 0B00000A:C350 01 00000000:00000000 00:00000000 00000000     0";
         assert_eq!(socket(ssh, "0A", "tcp").as_deref(), Some("tcp/22"));
         assert_eq!(socket(local, "0A", "tcp"), None);
         assert_eq!(socket(open, "0A", "tcp"), None);

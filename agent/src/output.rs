@@ -29,12 +29,20 @@ pub(crate) fn text(text: &str) -> Result<(), Failure> {
 /// Says what became of an imported binary.
 pub(crate) fn imported(word: &str, name: &str, to: &str, digest: &str) -> Result<(), Failure> {
     let digest = styled(DIM, format!("sha256 {digest}"));
-    text(&format!("{word}  {}  {}  {digest}\n", harmless(name), harmless(to)))
+    text(&format!(
+        "{word}  {}  {}  {digest}\n",
+        harmless(name),
+        harmless(to)
+    ))
 }
 
 /// Prints data for programs, as it is.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
-    done(io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()))
+    done(
+        io::stdout()
+            .write_all(bytes)
+            .and_then(|()| io::stdout().flush()),
+    )
 }
 
 /// Prints a JSON document on one line.
@@ -67,7 +75,13 @@ fn styled(style: Style, text: impl std::fmt::Display) -> String {
 /// operator's terminal.
 fn harmless(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() || is_direction(c) { char::REPLACEMENT_CHARACTER } else { c })
+        .map(|c| {
+            if c.is_control() || is_direction(c) {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
         .collect()
 }
 
@@ -88,7 +102,14 @@ const fn severity(severity: Severity) -> &'static str {
 /// Appends a line `key  value`, indented.
 fn field(to: &mut String, indent: usize, key: &str, value: &str) {
     let value = harmless(value);
-    line(to, &format!("{:indent$}{}  {value}", "", styled(DIM, format!("{key:<9}"))));
+    line(
+        to,
+        &format!(
+            "{:indent$}{}  {value}",
+            "",
+            styled(DIM, format!("{key:<9}"))
+        ),
+    );
 }
 
 /// Appends a line.
@@ -103,6 +124,9 @@ mod tests {
 
     #[test]
     fn text_from_the_machine_cannot_steer_the_terminal() {
-        assert_eq!(harmless("a\u{1b}[2Jb\u{202e}c\nd"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
+        assert_eq!(
+            harmless("a\u{1b}[2Jb\u{202e}c\nd"),
+            "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d"
+        );
     }
 }

@@ -29,7 +29,12 @@ impl<'p> Pass<'p> {
     /// Prepares to look at the machine under a root folder.
     pub(crate) fn new(policy: &'p Policy, host: &Live, phase: Phase) -> Result<Self, Failure> {
         let agent = identity::agent()?;
-        Ok(Self { policy, phase, root: host.root().to_path_buf(), agent })
+        Ok(Self {
+            policy,
+            phase,
+            root: host.root().to_path_buf(),
+            agent,
+        })
     }
 
     /// Looks, and changes nothing.
@@ -42,7 +47,10 @@ impl<'p> Pass<'p> {
     /// What would be changed, and the findings that say so.
     pub(crate) fn plan(&self, host: &impl Inspect) -> (Plan, Vec<Finding>) {
         let findings = observe(self.policy, host, Timestamp::now());
-        (Plan::for_findings(self.policy, &findings, self.phase), findings)
+        (
+            Plan::for_findings(self.policy, &findings, self.phase),
+            findings,
+        )
     }
 
     /// Changes what deviates, and looks again.
@@ -71,7 +79,10 @@ impl<'p> Pass<'p> {
             previous: None,
             challenge: identity::challenge(host),
             agent: self.agent.clone(),
-            policy: PolicyIdentity { name: self.policy.name.clone(), digest: self.policy.digest() },
+            policy: PolicyIdentity {
+                name: self.policy.name.clone(),
+                digest: self.policy.digest(),
+            },
             machine: identity::machine(host, &self.root),
             phase: self.phase,
             started,

@@ -53,15 +53,19 @@ pub(crate) enum Error {
     Invalid(#[from] load::Error),
     /// A file that is not text.
     #[error("policy `{path}` is not UTF-8 text")]
-    NotText { path: PathBuf, source: std::str::Utf8Error },
+    NotText {
+        path: PathBuf,
+        source: std::str::Utf8Error,
+    },
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = match &error {
-            Error::File(error) if error.is_missing() => {
-                Some("name a policy with `--policy FILE`, or write /etc/dsvm-agent/policy.toml".to_owned())
-            }
+            Error::File(error) if error.is_missing() => Some(
+                "name a policy with `--policy FILE`, or write /etc/dsvm-agent/policy.toml"
+                    .to_owned(),
+            ),
             Error::File(files::Error::Untrusted { path, .. }) => {
                 Some(format!("chown root {0} and chmod go-w {0}", path.display()))
             }
@@ -79,21 +83,36 @@ impl From<Error> for Failure {
 impl Settings {
     /// The policy of the machine that a command is about.
     pub(crate) fn of(target: &Target) -> Self {
-        let file = target.policy.clone().unwrap_or_else(|| target.root.join(POLICY));
+        let file = target
+            .policy
+            .clone()
+            .unwrap_or_else(|| target.root.join(POLICY));
         // An unpacked image belongs to whoever unpacked it; a running machine obeys root alone.
         let is_strict = target.root == Path::new("/") && nix::unistd::geteuid().is_root();
-        Self { root: target.root.clone(), file, is_strict }
+        Self {
+            root: target.root.clone(),
+            file,
+            is_strict,
+        }
     }
 
     /// A policy that is only looked at, wherever it comes from.
     pub(crate) fn of_draft(file: &Path, root: &Path) -> Self {
-        Self { root: root.to_path_buf(), file: file.to_path_buf(), is_strict: false }
+        Self {
+            root: root.to_path_buf(),
+            file: file.to_path_buf(),
+            is_strict: false,
+        }
     }
 
     /// Folders in which a change can change the policy.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let beside = self.file.parent().unwrap_or(Path::new("."));
-        vec![beside.to_path_buf(), beside.join(FRAGMENTS), self.root.join(SHIPPED).join("baseline")]
+        vec![
+            beside.to_path_buf(),
+            beside.join(FRAGMENTS),
+            self.root.join(SHIPPED).join("baseline"),
+        ]
     }
 
     /// Reads the policy, its fragments, and everything that it extends.
@@ -110,8 +129,14 @@ impl Settings {
         let name = self.file.display().to_string();
         let policy = load::load(&name, &text, &fragments, &resolve)?;
         let mut layers = extended.into_inner();
-        layers.push(Layer { path: self.file.clone(), text });
-        layers.extend(fragments.into_iter().map(|(path, text)| Layer { path: path.into(), text }));
+        layers.push(Layer {
+            path: self.file.clone(),
+            text,
+        });
+        layers.extend(fragments.into_iter().map(|(path, text)| Layer {
+            path: path.into(),
+            text,
+        }));
         Ok(Loaded { policy, layers })
     }
 
@@ -126,8 +151,14 @@ impl Settings {
         let mut paths = Vec::new();
         for entry in entries {
             let path = entry.map_err(files::Error::io("list", &folder))?.path();
-            let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-            if path.extension().is_some_and(|extension| extension == "toml") && !is_hidden {
+            let is_hidden = path
+                .file_name()
+                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+                && !is_hidden
+            {
                 paths.push(path);
             }
         }
@@ -142,17 +173,27 @@ impl Settings {
         let file = format!("{name}.toml");
         let shipped = self.root.join(SHIPPED).join(&file);
         let beside = self.file.parent().unwrap_or(Path::new(".")).join(&file);
-        let path = if name.starts_with("baseline/") && shipped.exists() { shipped } else { beside };
+        let path = if name.starts_with("baseline/") && shipped.exists() {
+            shipped
+        } else {
+            beside
+        };
         let text = self.text(&path)?;
         Ok(Layer { path, text })
     }
 
     fn text(&self, path: &Path) -> Result<String, Error> {
-        let real = if self.is_strict { files::trusted(path)? } else { self.inside(path)? };
+        let real = if self.is_strict {
+            files::trusted(path)?
+        } else {
+            self.inside(path)?
+        };
         let most = u64::try_from(load::MOST_BYTES).unwrap_or(u64::MAX);
         let bytes = files::read(&real, most)?;
-        String::from_utf8(bytes)
-            .map_err(|error| Error::NotText { path: path.into(), source: error.utf8_error() })
+        String::from_utf8(bytes).map_err(|error| Error::NotText {
+            path: path.into(),
+            source: error.utf8_error(),
+        })
     }
 
     /// Follows links, but not out of an unpacked image: its links speak of its own root, not of this machine's.
@@ -161,7 +202,10 @@ impl Settings {
         let root = fs::canonicalize(&self.root).map_err(files::Error::io("find", &self.root))?;
         if path.starts_with(&self.root) && !real.starts_with(&root) {
             let why = format!("leads out of `{}`", self.root.display());
-            return Err(files::Error::Untrusted { path: path.into(), why });
+            return Err(files::Error::Untrusted {
+                path: path.into(),
+                why,
+            });
         }
         Ok(real)
     }
@@ -171,11 +215,15 @@ impl Settings {
 const FRAGMENTS: &str = "policy.d";
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests set machines up as they like")]
 mod tests {
     use super::*;
 
     fn settings(root: &Path) -> Settings {
-        Settings::of(&Target { root: root.to_path_buf(), policy: None })
+        Settings::of(&Target {
+            root: root.to_path_buf(),
+            policy: None,
+        })
     }
 
     fn put(root: &Path, path: &str, text: &str) {
@@ -190,17 +238,38 @@ mod tests {
     fn shipped_baseline_is_found_under_the_root_and_fragments_come_last() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        put(root, "usr/share/dsvm-agent/baseline/b.toml", &format!("schema = 1\nname = \"b\"\n{CONTROL}"));
-        put(root, POLICY, "schema = 1\nname = \"p\"\nextends = [\"baseline/b\"]\n");
-        put(root, "etc/dsvm-agent/policy.d/20.toml", &format!("schema = 1\n{}", CONTROL.replace("KRN-1", "KRN-2")));
+        put(
+            root,
+            "usr/share/dsvm-agent/baseline/b.toml",
+            &format!("schema = 1\nname = \"b\"\n{CONTROL}"),
+        );
+        put(
+            root,
+            POLICY,
+            "schema = 1\nname = \"p\"\nextends = [\"baseline/b\"]\n",
+        );
+        put(
+            root,
+            "etc/dsvm-agent/policy.d/20.toml",
+            &format!("schema = 1\n{}", CONTROL.replace("KRN-1", "KRN-2")),
+        );
         put(root, "etc/dsvm-agent/policy.d/.hidden.toml", "not a policy");
         put(root, "etc/dsvm-agent/policy.d/README", "not a policy");
 
         let loaded = settings(root).load().unwrap();
 
-        let ids: Vec<_> = loaded.policy.controls.iter().map(|control| control.id.as_str()).collect();
+        let ids: Vec<_> = loaded
+            .policy
+            .controls
+            .iter()
+            .map(|control| control.id.as_str())
+            .collect();
         assert_eq!(ids, ["KRN-1", "KRN-2"]);
-        let names: Vec<_> = loaded.layers.iter().map(|layer| layer.path.file_name().unwrap()).collect();
+        let names: Vec<_> = loaded
+            .layers
+            .iter()
+            .map(|layer| layer.path.file_name().unwrap())
+            .collect();
         assert_eq!(names, ["b.toml", "policy.toml", "20.toml"]);
     }
 

@@ -50,19 +50,33 @@ impl Store {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::Busy { folder }),
-            Err(TryLockError::Error(source)) => return Err(Error::io("lock", &folder)(source).into()),
+            Err(TryLockError::Error(source)) => {
+                return Err(Error::io("lock", &folder)(source).into());
+            }
         }
         sweep(&folder);
         sweep(&root.join(FOLDER));
         let kept = sequences(&folder)?;
         let latest = latest_file(root);
         // The latest may be ahead of the folder when the folder was emptied by hand.
-        let latest_sequence = latest.as_ref().and_then(|bytes| parse(bytes))
+        let latest_sequence = latest
+            .as_ref()
+            .and_then(|bytes| parse(bytes))
             .map(|report| report.sequence.min(LARGEST));
         let last = kept.last().copied().max(latest_sequence).unwrap_or(0);
         let path = folder.join(name(last));
-        let previous = files::read(&path, MOST_BYTES).ok().or(latest).map(|bytes| Digest::of(&bytes));
-        Ok(Self { folder, keep, kept, last, previous, _lock: lock })
+        let previous = files::read(&path, MOST_BYTES)
+            .ok()
+            .or(latest)
+            .map(|bytes| Digest::of(&bytes));
+        Ok(Self {
+            folder,
+            keep,
+            kept,
+            last,
+            previous,
+            _lock: lock,
+        })
     }
 
     /// Gives a report its place in the chain, writes it, and forgets the oldest.
@@ -83,7 +97,9 @@ impl Store {
     /// Removes the oldest reports. One that cannot be removed is tried again after the next report.
     fn forget(&mut self) {
         while self.kept.len() > self.keep {
-            let Some(oldest) = self.kept.pop_first() else { return };
+            let Some(oldest) = self.kept.pop_first() else {
+                return;
+            };
             let path = self.folder.join(name(oldest));
             if let Err(error) = fs::remove_file(&path) {
                 tracing::warn!(%error, path = %path.display(), "cannot remove an old report");
@@ -107,13 +123,18 @@ pub(crate) struct Kept {
 pub(crate) fn latest(root: &Path) -> Result<Option<Kept>, Error> {
     let folder = root.join(FOLDER).join("reports");
     let sequences = sequences(&folder)?;
-    let numbered = sequences.iter().rev().map(|sequence| folder.join(name(*sequence)));
+    let numbered = sequences
+        .iter()
+        .rev()
+        .map(|sequence| folder.join(name(*sequence)));
     for path in numbered.chain([root.join(FOLDER).join("report.json")]) {
         match files::read(&path, MOST_BYTES) {
-            Ok(bytes) => match parse(&bytes) {
-                Some(report) => return Ok(Some(Kept { bytes, report })),
-                None => tracing::warn!(path = %path.display(), "passing over a torn report"),
-            },
+            Ok(bytes) => {
+                if let Some(report) = parse(&bytes) {
+                    return Ok(Some(Kept { bytes, report }));
+                }
+                tracing::warn!(path = %path.display(), "passing over a torn report");
+            }
             Err(error) if error.is_missing() => {}
             Err(error) => return Err(error),
         }
@@ -123,7 +144,10 @@ pub(crate) fn latest(root: &Path) -> Result<Option<Kept>, Error> {
 
 /// A report as one line of JSON: as it is kept, sent and printed.
 pub(crate) fn line(report: &Report) -> Vec<u8> {
-    #[expect(clippy::expect_used, reason = "reports have only string keys, so they are always JSON")]
+    #[expect(
+        clippy::expect_used,
+        reason = "reports have only string keys, so they are always JSON"
+    )]
     let mut bytes = serde_json::to_vec(report).expect("a report is JSON");
     bytes.push(b'\n');
     bytes
@@ -154,7 +178,9 @@ fn sequences(folder: &Path) -> Result<BTreeSet<u64>, Error> {
         let name = entry.file_name();
         let number = name.to_str().and_then(|name| name.strip_suffix(".json"));
         let sequence = number.and_then(|number| number.parse().ok());
-        found.extend(sequence.filter(|sequence| *sequence <= LARGEST && *name == *self::name(*sequence)));
+        found.extend(
+            sequence.filter(|sequence| *sequence <= LARGEST && *name == *self::name(*sequence)),
+        );
     }
     Ok(found)
 }
@@ -165,7 +191,10 @@ const LARGEST: u64 = (1 << 53) - 1;
 /// Removes what an interrupted write has left.
 fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(files::PARTIAL)
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(files::PARTIAL)
             && let Err(error) = fs::remove_file(entry.path())
         {
             tracing::warn!(%error, path = %entry.path().display(), "cannot remove a partial file");

@@ -12,8 +12,15 @@ use crate::settings::Settings;
 pub(super) fn run(args: &Enforce) -> Result<Exit, Failure> {
     if args.dry_run {
         let Target { root, policy } = &args.target;
-        let target = Target { root: root.clone(), policy: policy.clone() };
-        return super::plan::run(&Plan { target, phase: args.phase, format: args.format });
+        let target = Target {
+            root: root.clone(),
+            policy: policy.clone(),
+        };
+        return super::plan::run(&Plan {
+            target,
+            phase: args.phase,
+            format: args.format,
+        });
     }
     let loaded = Settings::of(&args.target).load()?;
     let mut host = Live::at(&args.target.root).map_err(Failure::unable)?;
@@ -23,7 +30,10 @@ pub(super) fn run(args: &Enforce) -> Result<Exit, Failure> {
         Format::Text => output::text(&output::report::text(&report))?,
         Format::Json => output::json(&report)?,
     }
-    let has_failed = report.steps.iter().any(|step| matches!(step.result, StepResult::Failed { .. }));
+    let has_failed = report
+        .steps
+        .iter()
+        .any(|step| matches!(step.result, StepResult::Failed { .. }));
     if has_failed && !report.conforms {
         return Ok(Exit::Unable);
     }

@@ -20,10 +20,17 @@ pub(super) fn run(args: &Explain) -> Result<Exit, Failure> {
     };
     let remedy = control.check.remedy(&policy.researchers.groups);
     // Only the one control is judged: people wait for the answer.
-    let alone = Policy { controls: vec![control.clone()], ..policy };
+    let alone = Policy {
+        controls: vec![control.clone()],
+        ..policy
+    };
     let host = Live::at(&args.target.root).map_err(Failure::unable)?;
     let finding = observe(&alone, &host, Timestamp::now()).into_iter().next();
-    let told = Told { control, remedy, finding };
+    let told = Told {
+        control,
+        remedy,
+        finding,
+    };
     match args.format {
         Format::Text => output::text(&told.text())?,
         Format::Json => output::json(&told)?,

@@ -30,5 +30,8 @@ fn pages(command: &clap::Command, dir: &Path) -> Result<(), Failure> {
     let mut page = Vec::new();
     man.render(&mut page).map_err(Failure::unable)?;
     files::write(&dir.join(man.get_filename()), &page, 0o644).map_err(Failure::unable)?;
-    command.get_subcommands().filter(|sub| !sub.is_hide_set()).try_for_each(|sub| pages(sub, dir))
+    command
+        .get_subcommands()
+        .filter(|sub| !sub.is_hide_set())
+        .try_for_each(|sub| pages(sub, dir))
 }

@@ -35,7 +35,9 @@ impl Watch {
 
     /// Watches the folders that are there by now; watching one again costs nothing.
     pub(super) fn renew(&mut self) {
-        let Some(watcher) = &mut self.watcher else { return };
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
         for folder in self.folders.iter().filter(|folder| folder.is_dir()) {
             if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
                 tracing::warn!(%error, folder = %folder.display(), "changes here are noticed only at intervals");

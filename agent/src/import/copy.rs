@@ -29,8 +29,15 @@ impl Copy {
         let path = folder.join(binary.source.as_str());
         let (size, digest) = copy(&source, &path, binary.size)?;
         let mismatch = |what, expected: String, found: String| {
-            let source = Mismatch { what, expected, found };
-            Err(Error::Binary { binary: binary.name.clone(), source })
+            let source = Mismatch {
+                what,
+                expected,
+                found,
+            };
+            Err(Error::Binary {
+                binary: binary.name.clone(),
+                source,
+            })
         };
         if size > binary.size {
             return mismatch("size", binary.size.to_string(), "more".to_owned());
@@ -48,14 +55,22 @@ impl Copy {
 /// Copies at most one byte more than expected: a file that grows without end fills no disk.
 fn copy(from: &Path, to: &Path, expected: u64) -> Result<(u64, Digest), FileError> {
     let mut source = files::open(from)?.take(expected.saturating_add(1));
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(to);
     let mut copy = made.map_err(FileError::io("make", to))?;
     let mut hasher = Sha256::new();
     let mut block = vec![0; 128 * 1024];
     let mut size = 0;
     loop {
-        let read = source.read(&mut block).map_err(FileError::io("read", from))?;
-        let Some(bytes) = block.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+        let read = source
+            .read(&mut block)
+            .map_err(FileError::io("read", from))?;
+        let Some(bytes) = block.get(..read).filter(|bytes| !bytes.is_empty()) else {
+            break;
+        };
         hasher.update(bytes);
         copy.write_all(bytes).map_err(FileError::io("write", to))?;
         size += u64::try_from(read).unwrap_or(u64::MAX);

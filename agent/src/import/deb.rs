@@ -13,7 +13,11 @@ use crate::import::record::Record;
 
 /// Installs packages with one call of `dpkg`, so that they may depend on each other in any order. Gives
 /// back the sources of those that were not installed before.
-pub(super) fn install(copies: &[&Copy], root: &Path, record: &Record) -> Result<BTreeSet<String>, Error> {
+pub(super) fn install(
+    copies: &[&Copy],
+    root: &Path,
+    record: &Record,
+) -> Result<BTreeSet<String>, Error> {
     let mut fresh = BTreeSet::new();
     let mut install = Vec::new();
     let mut expected = Vec::new();
@@ -38,10 +42,16 @@ pub(super) fn install(copies: &[&Copy], root: &Path, record: &Record) -> Result<
     let names: Vec<_> = fresh.iter().map(String::as_str).collect();
     Program::Dpkg
         .run(arguments)
-        .map_err(|source| Error::Program { binary: names.join(", "), source })?;
+        .map_err(|source| Error::Program {
+            binary: names.join(", "),
+            source,
+        })?;
     for (binary, package) in expected {
         if !package.is_installed(root) {
-            let why = format!("dpkg does not list {} {} as installed", package.name, package.version);
+            let why = format!(
+                "dpkg does not list {} {} as installed",
+                package.name, package.version
+            );
             return Err(unfit(binary, why));
         }
     }
@@ -57,16 +67,28 @@ struct Package {
 impl Package {
     fn of(copy: &Copy) -> Result<Self, Error> {
         let field = |name: &str| -> Result<String, Error> {
-            let arguments = [OsString::from("--field"), copy.path.clone().into(), name.into()];
-            let value = Program::DpkgDeb.run(arguments).map_err(|source| Error::Program {
-                binary: copy.binary.name.clone(),
-                source,
-            })?;
+            let arguments = [
+                OsString::from("--field"),
+                copy.path.clone().into(),
+                name.into(),
+            ];
+            let value = Program::DpkgDeb
+                .run(arguments)
+                .map_err(|source| Error::Program {
+                    binary: copy.binary.name.clone(),
+                    source,
+                })?;
             Ok(value.trim().to_owned())
         };
-        let package = Self { name: field("Package")?, version: field("Version")? };
+        let package = Self {
+            name: field("Package")?,
+            version: field("Version")?,
+        };
         if package.name.is_empty() || package.version.is_empty() {
-            return Err(unfit(&copy.binary, "the package has no name or version".to_owned()));
+            return Err(unfit(
+                &copy.binary,
+                "the package has no name or version".to_owned(),
+            ));
         }
         Ok(package)
     }
@@ -82,12 +104,16 @@ impl Package {
             self.name.clone().into(),
         ];
         // dpkg-query fails for a package that it has never heard of.
-        Program::DpkgQuery
-            .run(arguments)
-            .is_ok_and(|told| told.lines().any(|line| line == format!("installed {}", self.version)))
+        Program::DpkgQuery.run(arguments).is_ok_and(|told| {
+            told.lines()
+                .any(|line| line == format!("installed {}", self.version))
+        })
     }
 }
 
 fn unfit(binary: &Binary, why: String) -> Error {
-    Error::Unfit { binary: binary.name.clone(), why }
+    Error::Unfit {
+        binary: binary.name.clone(),
+        why,
+    }
 }

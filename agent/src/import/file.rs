@@ -22,17 +22,29 @@ pub(super) fn install(copy: &Copy, path: &AbsPath, mode: Mode, root: &Path) -> R
     let found = files::digest(&to).map_err(FileError::io("read", &to))?;
     if found != copy.binary.sha256 {
         let expected = copy.binary.sha256.to_string();
-        let source = Mismatch { what: "installed file", expected, found: found.to_string() };
-        return Err(Error::Binary { binary: copy.binary.name.clone(), source });
+        let source = Mismatch {
+            what: "installed file",
+            expected,
+            found: found.to_string(),
+        };
+        return Err(Error::Binary {
+            binary: copy.binary.name.clone(),
+            source,
+        });
     }
     Ok(true)
 }
 
 /// Where the file goes; folders on the way are made, and links on the way stay below the root.
 fn destination(copy: &Copy, path: &AbsPath, root: &Path) -> Result<PathBuf, Error> {
-    let unfit = |why: &str| Error::Unfit { binary: copy.binary.name.clone(), why: format!("`{path}` {why}") };
+    let unfit = |why: &str| Error::Unfit {
+        binary: copy.binary.name.clone(),
+        why: format!("`{path}` {why}"),
+    };
     let path = Path::new(path.as_str());
-    let name = path.file_name().ok_or_else(|| unfit("is not the path of a file"))?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| unfit("is not the path of a file"))?;
     let real_root = fs::canonicalize(root).map_err(FileError::io("find", root))?;
     let mut folder = real_root.clone();
     for part in path.parent().into_iter().flat_map(Path::components).skip(1) {
@@ -61,13 +73,19 @@ fn is_there(to: &Path, copy: &Copy, mode: Mode) -> bool {
         found.is_file()
             && found.len() == copy.binary.size
             && Mode::from_bits(found.mode()) == mode
-            && (found.uid(), found.gid()) == (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw())
+            && (found.uid(), found.gid())
+                == (
+                    nix::unistd::geteuid().as_raw(),
+                    nix::unistd::getegid().as_raw(),
+                )
     }) && files::digest(to).is_ok_and(|found| found == copy.binary.sha256)
 }
 
 fn place(from: &Path, to: &Path, mode: Mode) -> io::Result<()> {
     let folder = to.parent().unwrap_or(Path::new("/"));
-    let mut file = tempfile::Builder::new().prefix(files::PARTIAL).tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(files::PARTIAL)
+        .tempfile_in(folder)?;
     io::copy(&mut File::open(from)?, file.as_file_mut())?;
     // The group of a folder with the set-group-id bit would be handed down otherwise.
     std::os::unix::fs::fchown(
@@ -75,7 +93,8 @@ fn place(from: &Path, to: &Path, mode: Mode) -> io::Result<()> {
         Some(nix::unistd::geteuid().as_raw()),
         Some(nix::unistd::getegid().as_raw()),
     )?;
-    file.as_file().set_permissions(Permissions::from_mode(mode.bits()))?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(mode.bits()))?;
     file.as_file().sync_all()?;
     file.persist(to)?;
     files::sync_folder(folder)

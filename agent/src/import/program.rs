@@ -27,7 +27,11 @@ pub(super) enum Program {
 pub(crate) enum Error {
     /// It ended with an error.
     #[error("{program} ended with {status}: {said}")]
-    Ended { program: String, status: String, said: String },
+    Ended {
+        program: String,
+        status: String,
+        said: String,
+    },
     /// A Python that is not the system's.
     #[error("`{path}` is not the system's Python")]
     Foreign { path: PathBuf },
@@ -40,7 +44,7 @@ pub(crate) enum Error {
 }
 
 /// Longer than the largest package takes on a slow emulated machine.
-const DEADLINE: Duration = Duration::from_secs(20 * 60);
+const DEADLINE: Duration = Duration::from_mins(20);
 /// How much of what a program says is kept.
 const MOST_SAID: u64 = 64 * 1024;
 
@@ -67,11 +71,22 @@ impl Program {
     }
 
     /// Runs the program and gives back what it said on stdout.
-    pub(super) fn run<I: Into<OsString>>(&self, arguments: impl IntoIterator<Item = I>) -> Result<String, Error> {
+    pub(super) fn run<I: Into<OsString>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Result<String, Error> {
         let program = self.path().display().to_string();
-        let failed = |source| Error::Run { program: program.clone(), source };
-        let (out, err) = (tempfile::tempfile().map_err(failed)?, tempfile::tempfile().map_err(failed)?);
-        let status = self.wait(arguments.into_iter().map(Into::into), &out, &err).map_err(failed)?;
+        let failed = |source| Error::Run {
+            program: program.clone(),
+            source,
+        };
+        let (out, err) = (
+            tempfile::tempfile().map_err(failed)?,
+            tempfile::tempfile().map_err(failed)?,
+        );
+        let status = self
+            .wait(arguments.into_iter().map(Into::into), &out, &err)
+            .map_err(failed)?;
         let Some(status) = status else {
             return Err(Error::Slow { program });
         };
@@ -80,16 +95,27 @@ impl Program {
             return Ok(said);
         }
         let complaint = self::said(err).map_err(failed)?;
-        let said = if complaint.trim().is_empty() { said } else { complaint };
+        let said = if complaint.trim().is_empty() {
+            said
+        } else {
+            complaint
+        };
         let status = status.signal().map_or_else(
             || format!("exit code {}", status.code().unwrap_or_default()),
             |signal| format!("signal {signal}"),
         );
-        Err(Error::Ended { program, status, said: said.trim().to_owned() })
+        Err(Error::Ended {
+            program,
+            status,
+            said: said.trim().to_owned(),
+        })
     }
 
     /// Waits for the program; none when it took too long.
-    #[expect(clippy::disallowed_methods, reason = "this is the closed list of programs that install")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the closed list of programs that install"
+    )]
     fn wait(
         &self,
         arguments: impl Iterator<Item = OsString>,

@@ -18,7 +18,10 @@ impl Record {
     /// Reads the record of the machine under a root folder. One that cannot be understood is begun anew:
     /// everything is then installed once more.
     pub(super) fn read(root: &Path) -> Result<Self, Error> {
-        let empty = Manifest { schema: 1, binaries: Vec::new() };
+        let empty = Manifest {
+            schema: 1,
+            binaries: Vec::new(),
+        };
         match files::read(&root.join(STATE).join(NAME), MOST_BYTES) {
             Ok(bytes) => Ok(Self(serde_json::from_slice(&bytes).unwrap_or(empty))),
             Err(error) if error.is_missing() => Ok(Self(empty)),
@@ -28,7 +31,10 @@ impl Record {
 
     /// Says whether exactly this binary was imported in exactly this way.
     pub(super) fn has(&self, binary: &Binary) -> bool {
-        self.0.binaries.iter().any(|known| known.sha256 == binary.sha256 && known.install == binary.install)
+        self.0
+            .binaries
+            .iter()
+            .any(|known| known.sha256 == binary.sha256 && known.install == binary.install)
     }
 
     /// Adds binaries; one of the same name is replaced.
@@ -43,8 +49,10 @@ impl Record {
     /// Writes the record.
     pub(super) fn write(&self, root: &Path) -> Result<(), Error> {
         let path = root.join(STATE).join(NAME);
-        let mut bytes = serde_json::to_vec(&self.0)
-            .map_err(|source| Error::Manifest { path: path.clone(), source })?;
+        let mut bytes = serde_json::to_vec(&self.0).map_err(|source| Error::Manifest {
+            path: path.clone(),
+            source,
+        })?;
         bytes.push(b'\n');
         files::write(&path, &bytes, 0o644)?;
         Ok(())

@@ -1,6 +1,6 @@
 //! One control, for people.
 
-use policies::control::{Control, Phase};
+use policies::control::{Control, Phase, Reference};
 use policies::plan::Action;
 use policies::report::Finding;
 use policies::verdict::Grade;
@@ -25,22 +25,38 @@ impl Told {
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         let control = &self.control;
-        line(&mut text, &styled(STRONG, format!("{}  {}", control.id, harmless(&control.title))));
+        line(
+            &mut text,
+            &styled(
+                STRONG,
+                format!("{}  {}", control.id, harmless(&control.title)),
+            ),
+        );
         text.push('\n');
         for paragraph in control.rationale.lines() {
             line(&mut text, &harmless(paragraph));
         }
         text.push('\n');
-        let references: Vec<_> = control.references.iter().map(|reference| reference.as_str()).collect();
+        let references: Vec<_> = control.references.iter().map(Reference::as_str).collect();
         field(&mut text, 2, "severity", severity(control.severity));
         field(&mut text, 2, "binds", grade(control.grade));
         field(&mut text, 2, "from", phase(control.phase));
         if !references.is_empty() {
             field(&mut text, 2, "serves", &references.join(", "));
         }
-        field(&mut text, 2, "checks", &format!("{}: {}", control.check.kind(), control.check.subject()));
+        field(
+            &mut text,
+            2,
+            "checks",
+            &format!("{}: {}", control.check.kind(), control.check.subject()),
+        );
         if self.remedy.is_empty() {
-            field(&mut text, 2, "remedy", "none that a program should choose: mend it by hand");
+            field(
+                &mut text,
+                2,
+                "remedy",
+                "none that a program should choose: mend it by hand",
+            );
         }
         for action in &self.remedy {
             field(&mut text, 2, "remedy", &action.to_string());

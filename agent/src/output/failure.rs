@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::iter;
 
 use crate::exit::{Exit, Failure};
-use crate::output::{BAD, DIM, harmless, styled};
+use crate::output::{BAD, DIM, harmless, line, styled};
 
 /// Prints a failure with its causes and the next step.
 pub(crate) fn print(failure: &Failure) -> Exit {
@@ -22,12 +22,18 @@ fn text(failure: &Failure) -> String {
     for cause in causes.map(ToString::to_string) {
         // Some errors repeat their cause in their own words.
         if cause != last {
-            text += &format!("  {} {}\n", styled(DIM, "cause:"), lines(&cause));
+            line(
+                &mut text,
+                &format!("  {} {}", styled(DIM, "cause:"), lines(&cause)),
+            );
         }
         last = cause;
     }
     if let Some(hint) = &failure.hint {
-        text += &format!("  {} {}\n", styled(DIM, "hint:"), lines(hint));
+        line(
+            &mut text,
+            &format!("  {} {}", styled(DIM, "hint:"), lines(hint)),
+        );
     }
     text
 }

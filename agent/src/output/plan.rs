@@ -28,13 +28,25 @@ struct StepTold<'p> {
 impl<'p> Told<'p> {
     /// Puts a plan beside the findings that it was made for.
     pub(crate) fn new(plan: &'p Plan, findings: &'p [Finding]) -> Self {
-        let has_step = |finding: &Finding| plan.steps.iter().any(|step| step.control == finding.control);
+        let has_step = |finding: &Finding| {
+            plan.steps
+                .iter()
+                .any(|step| step.control == finding.control)
+        };
         let by_hand = findings
             .iter()
-            .filter(|finding| finding.phase <= plan.phase && !finding.conforms() && !has_step(finding))
+            .filter(|finding| {
+                finding.phase <= plan.phase && !finding.conforms() && !has_step(finding)
+            })
             .collect();
-        let words = |step: &'p Step| StepTold { step, words: step.action.to_string() };
-        Self { steps: plan.steps.iter().map(words).collect(), by_hand }
+        let words = |step: &'p Step| StepTold {
+            step,
+            words: step.action.to_string(),
+        };
+        Self {
+            steps: plan.steps.iter().map(words).collect(),
+            by_hand,
+        }
     }
 
     /// Says whether there is nothing to do for anybody.
@@ -50,21 +62,30 @@ impl<'p> Told<'p> {
             return text;
         }
         for step in &self.steps {
-            line(&mut text, &format!("{}  {}", step.step.control, harmless(&step.words)));
+            line(
+                &mut text,
+                &format!("{}  {}", step.step.control, harmless(&step.words)),
+            );
         }
         if !self.by_hand.is_empty() {
             line(&mut text, &styled(STRONG, "by hand"));
         }
         for finding in &self.by_hand {
             let id = &finding.control;
-            line(&mut text, &format!("{}  {}", styled(UNSURE, id), harmless(&finding.title)));
+            line(
+                &mut text,
+                &format!("{}  {}", styled(UNSURE, id), harmless(&finding.title)),
+            );
             details(&mut text, finding, 4);
         }
         let count = match self.steps.len() {
             1 => "1 step".to_owned(),
             count => format!("{count} steps"),
         };
-        line(&mut text, &styled(DIM, format!("{count}, {} by hand", self.by_hand.len())));
+        line(
+            &mut text,
+            &styled(DIM, format!("{count}, {} by hand", self.by_hand.len())),
+        );
         text
     }
 }

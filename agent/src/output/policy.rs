@@ -27,11 +27,19 @@ impl<'l> Told<'l> {
         let layers: Vec<_> = loaded.layers.iter().map(Contents::of).collect();
         let source = |control: &Control| {
             // A later layer has the last word.
-            layers.iter().rev().find(|contents| contents.makes(control)).map(|contents| contents.path)
+            layers
+                .iter()
+                .rev()
+                .find(|contents| contents.makes(control))
+                .map(|contents| contents.path)
         };
         Self {
             digest: loaded.policy.digest(),
-            layers: loaded.layers.iter().map(|layer| layer.path.as_path()).collect(),
+            layers: loaded
+                .layers
+                .iter()
+                .map(|layer| layer.path.as_path())
+                .collect(),
             policy: &loaded.policy,
             sources: loaded.policy.controls.iter().map(source).collect(),
         }
@@ -53,22 +61,47 @@ impl<'l> Told<'l> {
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         let policy = self.policy;
-        line(&mut text, &styled(STRONG, format!("{} {}", harmless(&policy.name), self.digest.short())));
+        line(
+            &mut text,
+            &styled(
+                STRONG,
+                format!("{} {}", harmless(&policy.name), self.digest.short()),
+            ),
+        );
         for layer in &self.layers {
             line(&mut text, &format!("  from {}", layer.display()));
         }
         text.push('\n');
-        let width = policy.controls.iter().map(|control| control.id.as_str().len()).max().unwrap_or(0);
+        let width = policy
+            .controls
+            .iter()
+            .map(|control| control.id.as_str().len())
+            .max()
+            .unwrap_or(0);
         for (control, source) in policy.controls.iter().zip(&self.sources) {
             let id = control.id.as_str();
             let title = harmless(&control.title);
-            let source = source.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+            let source = source
+                .and_then(Path::file_name)
+                .unwrap_or_default()
+                .to_string_lossy();
             let grave = severity(control.severity);
-            line(&mut text, &format!("{id:<width$}  {grave:<8}  {title}  {}", styled(DIM, harmless(&source))));
+            line(
+                &mut text,
+                &format!(
+                    "{id:<width$}  {grave:<8}  {title}  {}",
+                    styled(DIM, harmless(&source))
+                ),
+            );
         }
         for waiver in &policy.waivers {
             let reason = harmless(&waiver.reason);
-            let told = format!("waived: {} until {} by {}: {reason}", waiver.control, waiver.expires, harmless(&waiver.approver));
+            let told = format!(
+                "waived: {} until {} by {}: {reason}",
+                waiver.control,
+                waiver.expires,
+                harmless(&waiver.approver)
+            );
             line(&mut text, &told);
         }
         text
@@ -84,7 +117,10 @@ struct Contents<'l> {
 impl<'l> Contents<'l> {
     fn of(layer: &'l Layer) -> Self {
         // It was loaded before, so it is a table; an empty one would only lose the source.
-        Self { path: &layer.path, table: layer.text.parse().unwrap_or_default() }
+        Self {
+            path: &layer.path,
+            table: layer.text.parse().unwrap_or_default(),
+        }
     }
 
     fn makes(&self, control: &Control) -> bool {
@@ -100,7 +136,8 @@ impl<'l> Contents<'l> {
 
     fn has_control(&self, id: &str) -> bool {
         let controls = self.table.get("control").and_then(toml::Value::as_array);
-        let named = |control: &toml::Value| control.get("id").and_then(toml::Value::as_str) == Some(id);
+        let named =
+            |control: &toml::Value| control.get("id").and_then(toml::Value::as_str) == Some(id);
         controls.is_some_and(|controls| controls.iter().any(named))
     }
 }

@@ -11,14 +11,26 @@ use crate::output::{BAD, DIM, GOOD, STRONG, UNSURE, field, harmless, line, sever
 pub(crate) fn text(report: &Report) -> String {
     let mut text = String::new();
     head(&mut text, report);
-    let width = report.findings.iter().map(|finding| finding.control.as_str().len()).max().unwrap_or(0);
+    let width = report
+        .findings
+        .iter()
+        .map(|finding| finding.control.as_str().len())
+        .max()
+        .unwrap_or(0);
     for finding in &report.findings {
         row(&mut text, finding, report.phase, width);
     }
     steps(&mut text, &report.steps);
-    for (name, values) in report.facts.iter().filter(|(name, _)| name.ends_with("-error")) {
+    for (name, values) in report
+        .facts
+        .iter()
+        .filter(|(name, _)| name.ends_with("-error"))
+    {
         for value in values {
-            line(&mut text, &format!("{} {}", styled(BAD, format!("{name}:")), harmless(value)));
+            line(
+                &mut text,
+                &format!("{} {}", styled(BAD, format!("{name}:")), harmless(value)),
+            );
         }
     }
     text.push('\n');
@@ -29,9 +41,17 @@ pub(crate) fn text(report: &Report) -> String {
 
 fn head(text: &mut String, report: &Report) {
     let machine = &report.machine;
-    let name = if machine.hostname.is_empty() { &machine.root } else { &machine.hostname };
+    let name = if machine.hostname.is_empty() {
+        &machine.root
+    } else {
+        &machine.hostname
+    };
     let name: &str = name;
-    let policy = format!("policy {} {}", report.policy.name, report.policy.digest.short());
+    let policy = format!(
+        "policy {} {}",
+        report.policy.name,
+        report.policy.digest.short()
+    );
     let parts = [name, &machine.os, &policy, phase(report.phase)];
     line(text, &harmless(&parts.join(" · ")));
     text.push('\n');
@@ -52,7 +72,13 @@ pub(crate) fn row(text: &mut String, finding: &Finding, phase: Phase, width: usi
     let id = finding.control.as_str();
     let grave = severity(finding.severity);
     let title = harmless(&finding.title);
-    line(text, &format!("{}  {grave:<8}  {id:<width$}  {title}", styled(style, format!("{word:<14}"))));
+    line(
+        text,
+        &format!(
+            "{}  {grave:<8}  {id:<width$}  {title}",
+            styled(style, format!("{word:<14}"))
+        ),
+    );
     if !is_later {
         details(text, finding, 14 + 2 + 8 + 2 + width + 2);
     }
@@ -84,15 +110,26 @@ pub(crate) fn details(text: &mut String, finding: &Finding, indent: usize) {
             field(text, indent, "found", &finding.found);
             for evidence in &finding.evidence {
                 let layer = layer(evidence.layer);
-                field(text, indent, layer, &format!("{} ({})", evidence.found, evidence.source));
+                field(
+                    text,
+                    indent,
+                    layer,
+                    &format!("{} ({})", evidence.found, evidence.source),
+                );
             }
         }
     }
     if let Some(state) = &finding.waiver {
         let waiver = &state.waiver;
         let until = if state.holds { "until" } else { "expired on" };
-        let ticket = waiver.ticket.iter().map(|ticket| format!(", {ticket}")).collect::<String>();
-        let told = format!("{until} {} by {}{ticket}: {}", waiver.expires, waiver.approver, waiver.reason);
+        let ticket = waiver
+            .ticket
+            .as_ref()
+            .map_or(String::new(), |ticket| format!(", {ticket}"));
+        let told = format!(
+            "{until} {} by {}{ticket}: {}",
+            waiver.expires, waiver.approver, waiver.reason
+        );
         field(text, indent, "waiver", &told);
     }
 }
@@ -119,7 +156,14 @@ fn steps(text: &mut String, steps: &[StepOutcome]) {
             StepResult::Unchanged => (DIM, "unchanged"),
         };
         let action = harmless(&step.action);
-        line(text, &format!("{}  {}  {action}", styled(style, format!("{word:<9}")), step.control));
+        line(
+            text,
+            &format!(
+                "{}  {}  {action}",
+                styled(style, format!("{word:<9}")),
+                step.control
+            ),
+        );
         if let StepResult::Failed { cause } = &step.result {
             field(text, 11, "cause", cause);
         }
@@ -145,5 +189,9 @@ fn counts(summary: &Summary) -> String {
 }
 
 fn verdict(conforms: bool) -> String {
-    if conforms { styled(GOOD, "conforms") } else { styled(BAD, "deviates") }
+    if conforms {
+        styled(GOOD, "conforms")
+    } else {
+        styled(BAD, "deviates")
+    }
 }

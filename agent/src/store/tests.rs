@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "tests set folders up as they like")]
+
 use super::*;
 
 use std::fs::Permissions;
@@ -13,8 +15,14 @@ fn report() -> Report {
         sequence: 0,
         previous: None,
         challenge: None,
-        agent: Agent { version: "0".to_owned(), digest: Digest::of(b"agent") },
-        policy: PolicyIdentity { name: "p".to_owned(), digest: Digest::of(b"policy") },
+        agent: Agent {
+            version: "0".to_owned(),
+            digest: Digest::of(b"agent"),
+        },
+        policy: PolicyIdentity {
+            name: "p".to_owned(),
+            digest: Digest::of(b"policy"),
+        },
         machine: Machine {
             hostname: String::new(),
             machine_id: String::new(),
@@ -55,7 +63,10 @@ fn each_report_names_the_digest_of_the_one_before_also_after_a_restart() {
     for sequence in 2..=3 {
         let report = parse(&on_disk(root.path(), sequence)).unwrap();
         assert_eq!(report.sequence, sequence);
-        assert_eq!(report.previous, Some(Digest::of(&on_disk(root.path(), sequence - 1))));
+        assert_eq!(
+            report.previous,
+            Some(Digest::of(&on_disk(root.path(), sequence - 1)))
+        );
     }
     let latest = fs::read(root.path().join("var/lib/dsvm-agent/report.json")).unwrap();
     assert_eq!(latest, on_disk(root.path(), 3));
@@ -95,7 +106,13 @@ fn odd_names_are_nobodys_report() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("var/lib/dsvm-agent/reports");
     fs::create_dir_all(&folder).unwrap();
-    for name in ["007.json", "+8.json", "18446744073709551615.json", "-1.json", ".partial-x"] {
+    for name in [
+        "007.json",
+        "+8.json",
+        "18446744073709551615.json",
+        "-1.json",
+        ".partial-x",
+    ] {
         fs::write(folder.join(name), b"").unwrap();
     }
     assert_eq!(add(root.path(), 10, 1).sequence, 1);
@@ -106,7 +123,10 @@ fn odd_names_are_nobodys_report() {
 fn second_writer_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let _first = Store::open(root.path(), 2).unwrap();
-    assert!(matches!(Store::open(root.path(), 2), Err(OpenError::Busy { .. })));
+    assert!(matches!(
+        Store::open(root.path(), 2),
+        Err(OpenError::Busy { .. })
+    ));
 }
 
 #[test]
@@ -131,5 +151,8 @@ fn reports_are_for_root_and_its_group() {
     let root = tempfile::tempdir().unwrap();
     add(root.path(), 10, 1);
     let path = root.path().join("var/lib/dsvm-agent/report.json");
-    assert_eq!(fs::metadata(path).unwrap().permissions(), Permissions::from_mode(0o100_640));
+    assert_eq!(
+        fs::metadata(path).unwrap().permissions(),
+        Permissions::from_mode(0o100_640)
+    );
 }
