@@ -3,6 +3,7 @@
 //! Each step reads first, writes whole files, and says whether it changed anything. A step that fails does
 //! not keep the others from being done.
 
+use policies::check::mount_option::OptionName;
 use policies::names::Mode;
 use policies::plan::{Action, Change, Plan, Step};
 use policies::report::{StepOutcome, StepResult};
@@ -129,7 +130,7 @@ fn carry_out(action: &Action, host: &mut impl Alter) -> Result<Change, Error> {
             configured::set_ini(path.as_str(), &place, demand, host)
         }
         Action::SetMountOptions { path, options } => {
-            let options: Vec<&str> = options.iter().map(|option| option.as_str()).collect();
+            let options: Vec<&str> = options.iter().map(OptionName::as_str).collect();
             mounts::add_options(path.as_str(), &options, host)
         }
         Action::SetSetting { path, key, demand } => {

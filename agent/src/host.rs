@@ -3,6 +3,7 @@
 //! Code that audits is handed [`Inspect`] only, so that it cannot alter. Paths are absolute and stay under
 //! the root folder, whatever links say.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
@@ -199,10 +200,12 @@ pub enum HostError {
         source: std::string::FromUtf8Error,
     },
     /// A name that is not text.
-    #[error("a name in `{folder}` is not text")]
+    #[error("the name {} in `{folder}` is not text", name.display())]
     OddName {
         /// The folder.
         folder: String,
+        /// The name.
+        name: OsString,
     },
     /// A program did not do what was asked.
     #[error(transparent)]

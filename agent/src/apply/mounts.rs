@@ -47,7 +47,7 @@ fn persist(
             if !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n');
             }
-            text.push_str(&format!("{fs_type} {path} {fs_type} {options} 0 0\n"));
+            let text = format!("{text}{fs_type} {path} {fs_type} {options} 0 0\n");
             put(FSTAB, &text, 0o644, host)
         }
         By::Unit => {

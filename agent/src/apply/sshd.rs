@@ -12,7 +12,7 @@ use policies::names::{Mode, UnitName};
 use policies::plan::Change;
 
 use super::{Error, OWN, put};
-use crate::host::{Alter, HostError, Order, Question};
+use crate::host::{Alter, Order, Question};
 use crate::observe::units;
 
 /// The agent's own options.
@@ -79,7 +79,7 @@ pub(super) fn reload(phase: Phase, host: &mut impl Alter) -> Option<Result<Chang
 
 /// An error when the daemon does not take what it is asked about.
 fn refused(question: &Question, path: &'static str, host: &impl Alter) -> Result<(), Error> {
-    let answer = host.ask(question).map_err(HostError::from)?;
+    let answer = host.ask(question)?;
     if answer.is_good() {
         return Ok(());
     }

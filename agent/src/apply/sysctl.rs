@@ -51,11 +51,9 @@ fn persist(key: &str, demand: &Demand, host: &mut impl Alter) -> Result<Change, 
     }
     let own = own(host)?;
     let values = with(&own, key, demand);
-    let lines: String = values
-        .iter()
-        .map(|(key, value)| format!("{key} = {value}\n"))
-        .collect();
-    let change = put(FILE, &format!("{OWN}\n{lines}"), 0o644, host)?;
+    let mut lines = vec![OWN.to_owned()];
+    lines.extend(values.iter().map(|(key, value)| format!("{key} = {value}")));
+    let change = put(FILE, &(lines.join("\n") + "\n"), 0o644, host)?;
     Ok(change.and(correct_last(key, demand, host)?))
 }
 

@@ -41,13 +41,15 @@ const CHECKS: [&str; 22] = [
 ];
 
 fn policy(checks: &[&str]) -> Policy {
-    let mut text =
-        "schema = 1\nname = \"lab\"\n[researchers]\ngroups = [\"researchers\"]\n".to_owned();
-    for (index, check) in checks.iter().enumerate() {
-        text.push_str(&format!(
-            "[[control]]\nid = \"LAB-{index}\"\ntitle = \"t\"\nseverity = \"low\"\nrationale = \"r\"\ncheck.{check}\n"
-        ));
-    }
+    let control = |(index, check): (usize, &&str)| {
+        format!(
+            "[[control]]\nid = \"LAB-{index}\"\ntitle = \"t\"\nseverity = \"low\"\nrationale = \"r\"\n\
+             check.{check}\n"
+        )
+    };
+    let controls: Vec<String> = checks.iter().enumerate().map(control).collect();
+    let head = "schema = 1\nname = \"lab\"\n[researchers]\ngroups = [\"researchers\"]\n";
+    let text = format!("{head}{}", controls.concat());
     policies::load::load("lab", &text, &[], &|_| Err("none".to_owned())).unwrap()
 }
 

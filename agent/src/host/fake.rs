@@ -223,7 +223,7 @@ impl Fake {
                     done.push_str(part);
                 }
             }
-            let is_last = parts.iter().all(|part| part.is_empty());
+            let is_last = parts.iter().all(String::is_empty);
             let target = match self.nodes.get(&done).map(|node| &node.what) {
                 Some(What::Link(target)) if last || !is_last => target.clone(),
                 _ => continue,

@@ -184,8 +184,9 @@ impl Inspect for Live {
         for entry in opened.iter() {
             let entry = entry.map_err(failed_here)?;
             let name = OsString::from_vec(entry.file_name().to_bytes().to_vec());
-            let name = name.into_string().map_err(|_| HostError::OddName {
+            let name = name.into_string().map_err(|name| HostError::OddName {
                 folder: folder.to_owned(),
+                name,
             })?;
             if name != "." && name != ".." {
                 names.push(name);
@@ -206,8 +207,9 @@ impl Inspect for Live {
         };
         let target = nix::fcntl::readlinkat(&found, "")
             .map_err(|errno| failed("read link", path)(errno.into()))?;
-        let target = target.into_string().map_err(|_| HostError::OddName {
+        let target = target.into_string().map_err(|name| HostError::OddName {
             folder: path.to_owned(),
+            name,
         })?;
         Ok(Some(target))
     }
@@ -243,13 +245,13 @@ impl Alter for Live {
                 | OFlag::O_EXCL
                 | OFlag::O_NOFOLLOW
                 | OFlag::O_CLOEXEC;
-            let made = nix::fcntl::openat(
+            let created = nix::fcntl::openat(
                 &folder,
                 partial.as_str(),
                 flags,
                 NixMode::from_bits_truncate(0o600),
             )?;
-            let mut file = File::from(made);
+            let mut file = File::from(created);
             file.write_all(contents)?;
             let (uid, gid) = old.map_or((0, 0), |old| (old.uid, old.gid));
             let now = file.metadata()?;
@@ -355,7 +357,7 @@ fn remove_leftover(folder: &OwnedFd, name: &str) -> io::Result<()> {
 }
 
 /// How long stopping a unit may take; systemd itself gives up after 90 s.
-const UNIT_DEADLINE: Duration = Duration::from_secs(120);
+const UNIT_DEADLINE: Duration = Duration::from_mins(2);
 
 impl Question {
     fn call(&self) -> Call {
@@ -410,3 +412,6 @@ impl Order {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ impl Dialect {
     pub fn of(path: &str) -> Self {
         let is_systemd = path
             .strip_prefix("/etc/systemd/")
-            .is_some_and(|name| !name.contains('/') && name.ends_with(".conf"));
+            .is_some_and(|name| !name.contains('/') && name.strip_suffix(".conf").is_some());
         if is_systemd {
             Self::Systemd
         } else if path.starts_with("/etc/xrdp/") {

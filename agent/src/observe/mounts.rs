@@ -35,7 +35,7 @@ pub fn read(host: &impl Inspect) -> Seen<MountTable> {
     }
 }
 
-/// The format is that of proc_pid_mountinfo(5).
+/// The format is that of `proc_pid_mountinfo`(5).
 fn parse(text: &str) -> Seen<MountTable> {
     let line = |line: &str| {
         let (front, back) = line.split_once(" - ")?;
@@ -237,17 +237,14 @@ pub fn unit_name(path: &str) -> String {
     if path.is_empty() {
         return "-.mount".to_owned();
     }
-    let mut name = String::new();
-    for (index, byte) in path.bytes().enumerate() {
-        match byte {
-            b'/' => name.push('-'),
-            b'.' if index == 0 => name.push_str("\\x2e"),
-            b if b.is_ascii_alphanumeric() || b":_.".contains(&b) => name.push(char::from(b)),
-            b => name.push_str(&format!("\\x{b:02x}")),
-        }
-    }
-    name.push_str(".mount");
-    name
+    let escaped = |(index, byte): (usize, u8)| match byte {
+        b'/' => "-".to_owned(),
+        b'.' if index == 0 => "\\x2e".to_owned(),
+        b if b.is_ascii_alphanumeric() || b":_.".contains(&b) => char::from(b).to_string(),
+        b => format!("\\x{b:02x}"),
+    };
+    let parts: Vec<String> = path.bytes().enumerate().map(escaped).collect();
+    format!("{}.mount", parts.concat())
 }
 
 #[cfg(test)]

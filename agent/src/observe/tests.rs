@@ -14,13 +14,15 @@ use crate::host::live::Live;
 use crate::host::tool::{Call, Error, Tool};
 
 fn policy(checks: &[&str]) -> Policy {
-    let mut text =
-        "schema = 1\nname = \"lab\"\n[researchers]\ngroups = [\"researchers\"]\n".to_owned();
-    for (index, check) in checks.iter().enumerate() {
-        text.push_str(&format!(
-            "[[control]]\nid = \"LAB-{index}\"\ntitle = \"t\"\nseverity = \"low\"\nrationale = \"r\"\ncheck.{check}\n"
-        ));
-    }
+    let control = |(index, check): (usize, &&str)| {
+        format!(
+            "[[control]]\nid = \"LAB-{index}\"\ntitle = \"t\"\nseverity = \"low\"\nrationale = \"r\"\n\
+             check.{check}\n"
+        )
+    };
+    let controls: Vec<String> = checks.iter().enumerate().map(control).collect();
+    let head = "schema = 1\nname = \"lab\"\n[researchers]\ngroups = [\"researchers\"]\n";
+    let text = format!("{head}{}", controls.concat());
     policies::load::load("lab", &text, &[], &|_| Err("none".to_owned())).unwrap()
 }
 
@@ -50,7 +52,7 @@ const FILES: [(&str, &str); 9] = [
         r#"kernel-module = { name = "dccp", want = "blocked" }"#,
         "/etc/modprobe.d/a.conf",
     ),
-    (r#"listening = { allow = [] }"#, "/proc/net/tcp"),
+    ("listening = { allow = [] }", "/proc/net/tcp"),
     (
         r#"package = { name = "telnet", want = "absent" }"#,
         "/var/lib/dpkg/status",
@@ -104,7 +106,7 @@ fn image_is_judged_by_its_files_alone() {
     for (check, expected) in [
         (r#"sysctl = { key = "a.b", equals = "1" }"#, "pass"),
         (r#"sysctl = { key = "a.c", equals = "1" }"#, "fail"),
-        (r#"listening = { allow = [] }"#, "not applicable"),
+        ("listening = { allow = [] }", "not applicable"),
         (
             r#"sshd = { option = "usepam", equals = "yes" }"#,
             "not applicable",
@@ -143,7 +145,7 @@ fn this_machine_is_understood() {
     for check in [
         r#"package = { name = "dpkg", want = "present" }"#,
         r#"mount-option = { path = "/proc", options = ["nosuid"] }"#,
-        r#"listening = { allow = [] }"#,
+        "listening = { allow = [] }",
         r#"file-mode = { path = "/etc/passwd", owner = "root", most = "0644" }"#,
     ] {
         let verdict = verdict(check, &host);

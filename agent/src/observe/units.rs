@@ -210,7 +210,10 @@ impl UnitTree {
 fn wanted(folder: &str, host: &impl Inspect) -> Result<BTreeSet<String>, HostError> {
     let mut wanted = BTreeSet::new();
     for name in host.list(folder)?.unwrap_or_default() {
-        if name.ends_with(".wants") || name.ends_with(".requires") {
+        if [".wants", ".requires"]
+            .iter()
+            .any(|kind| name.ends_with(kind))
+        {
             wanted.extend(host.list(&format!("{folder}/{name}"))?.unwrap_or_default());
         }
     }

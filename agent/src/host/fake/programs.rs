@@ -66,17 +66,17 @@ impl Fake {
         for (name, value) in &self.sshd_defaults {
             options.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        options
-            .iter()
-            .map(|(name, value)| format!("{name} {value}\n"))
-            .collect()
+        let line = |(name, value): (&String, &String)| format!("{name} {value}\n");
+        options.iter().map(line).collect::<Vec<_>>().concat()
     }
 
     pub(super) fn obey(&mut self, order: &Order) -> Result<(), String> {
         match order {
-            Order::Enable(name) => self.set(name.as_str(), |unit| unit.file = "enabled".to_owned()),
+            Order::Enable(name) => {
+                self.set(name.as_str(), |unit| "enabled".clone_into(&mut unit.file))
+            }
             Order::Disable(name) | Order::Unmask(name) => {
-                self.set(name.as_str(), |unit| unit.file = "disabled".to_owned())
+                self.set(name.as_str(), |unit| "disabled".clone_into(&mut unit.file))
             }
             Order::Mask(name) => {
                 let masked = FakeUnit {
@@ -84,13 +84,15 @@ impl Fake {
                     file: "masked".to_owned(),
                 };
                 let unit = self.units.entry(name.to_string()).or_insert(masked);
-                unit.file = "masked".to_owned();
+                "masked".clone_into(&mut unit.file);
                 Ok(())
             }
-            Order::Start(name) => self.set(name.as_str(), |unit| unit.active = "active".to_owned()),
-            Order::Stop(name) => {
-                self.set(name.as_str(), |unit| unit.active = "inactive".to_owned())
+            Order::Start(name) => {
+                self.set(name.as_str(), |unit| "active".clone_into(&mut unit.active))
             }
+            Order::Stop(name) => self.set(name.as_str(), |unit| {
+                "inactive".clone_into(&mut unit.active);
+            }),
             Order::Reload(name) => self.set(name.as_str(), |_| ()),
             Order::ReloadUnits => Ok(()),
             Order::LoadFirewall => self.load_firewall(),
