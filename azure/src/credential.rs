@@ -18,6 +18,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use prefetched::{Health, Prefetched, State};
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) use source::Managed;
 pub use source::{SourceError, source};
 pub use token::Token;
 

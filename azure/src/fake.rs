@@ -13,6 +13,8 @@ use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request, StatusCode};
 use bytes::Bytes;
 use time::OffsetDateTime;
 
+use crate::credential::Managed;
+
 /// A wire that answers what the test has written down, in order, and remembers what it was asked.
 #[derive(Debug, Default)]
 pub struct Script {
@@ -204,6 +206,12 @@ impl HttpClient for Failing {
             }
         }
     }
+}
+
+/// The identity of a VM whose metadata service is at the other end of a link of the test's own.
+#[must_use]
+pub fn managed(link: Arc<dyn HttpClient>) -> Arc<dyn TokenCredential> {
+    Arc::new(Managed::over(link))
 }
 
 /// An identity that has a token, always.

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use super::source::Trouble;
 use super::{Token, Unavailable};
-use crate::{clock, retry};
+use crate::clock;
+use crate::retry::{self, Outcome, Party, Repeat};
 
 /// A credential that fetches in the background and answers from memory.
 ///
@@ -85,11 +86,15 @@ const SKEW: Duration = Duration::from_secs(30);
 /// From when on a token is stale. It is also when the SDK's own policy begins to ask for another.
 const STALE: Duration = Duration::from_secs(5 * 60);
 
-/// How long one attempt may take. The SDK repeats for 72 s on its own.
+/// How long one attempt may take. The Azure CLI takes some seconds to start; a federation's is a request
+/// with repetitions.
 const FETCH: Duration = Duration::from_secs(100);
 
 /// Longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// Longest wait that a source may ask for.
+const PATIENT: Duration = Duration::from_secs(5 * 60);
 
 /// Shortest wait between two attempts: the service takes 20 requests a second from a whole VM.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -176,6 +181,7 @@ impl TokenCredential for Prefetched {
         let slot = self.slot(scope);
         let mut news = slot.held.subscribe();
         let (started, patience) = (Instant::now(), self.shared.patience);
+        let mut called = false;
         loop {
             let trouble = {
                 let held = news.borrow_and_update();
@@ -184,7 +190,10 @@ impl TokenCredential for Prefetched {
                 }
                 held.trouble.clone()
             };
-            slot.wanted.notify_one();
+            if !called {
+                slot.wanted.notify_one();
+                called = true;
+            }
             let lasting = trouble.as_ref().is_some_and(|trouble| trouble.lasting);
             let late = lasting
                 || tokio::time::timeout_at(started + patience, news.changed()).await.is_err();
@@ -244,42 +253,45 @@ impl Renewer {
             let now = (self.now)();
             let outcome = match fetched {
                 Ok(Ok(token)) if token.expires_on > now + SKEW => Ok(Token::new(&token)),
-                Ok(Ok(_)) => Err(Trouble {
-                    text: "its source gave one that has expired; is this machine's clock right?"
-                        .to_owned(),
-                    lasting: false,
-                }),
+                Ok(Ok(_)) => Err(Trouble::other(
+                    "its source gave one that has expired; is this machine's clock right?".to_owned(),
+                )),
                 Ok(Err(error)) => Err(Trouble::of(&error)),
-                Err(_elapsed) => Err(Trouble {
-                    text: format!("its source gave no answer within {} s", FETCH.as_secs()),
-                    lasting: false,
-                }),
+                Err(_elapsed) => Err(Trouble::other(format!(
+                    "its source gave no answer within {} s",
+                    FETCH.as_secs()
+                ))),
             };
             slot.held.send_modify(|held| held.take(outcome, now));
             let wait = self.wait(&slot.held.borrow(), now);
+            let told = slot.held.borrow().trouble.as_ref().is_some_and(|t| t.asked.is_some());
             drop(slot);
-            if !self.rest(wait).await {
+            if !self.rest(wait, told).await {
                 return;
             }
         }
     }
 
-    /// How long until the next attempt.
+    /// How long until the next attempt. There always is one: the table says how long to wait, not when to give
+    /// up.
     fn wait(&self, held: &Held, now: OffsetDateTime) -> Duration {
-        if let Some(trouble) = &held.trouble {
-            tracing::warn!(scope = self.scope, trouble = trouble.text, "token not renewed");
-            let doubled = SHORTEST.saturating_mul(2_u32.saturating_pow(held.failures.min(8)) / 2);
-            return retry::spread(doubled.min(LONGEST), uuid::Uuid::new_v4().as_bytes()[0]);
-        }
-        let due = held.due.and_then(|due| Duration::try_from(due - now).ok());
-        due.unwrap_or(SHORTEST).max(SHORTEST)
+        let Some(trouble) = &held.trouble else {
+            let due = held.due.and_then(|due| Duration::try_from(due - now).ok());
+            return due.unwrap_or(SHORTEST).max(SHORTEST);
+        };
+        tracing::warn!(scope = self.scope, trouble = trouble.text, "token not renewed");
+        let rule = trouble.outcome.unwrap_or(Outcome::Broken);
+        let wait = retry::delay(Party::Metadata, Repeat::Same, rule, held.failures, trouble.asked);
+        let wait = wait.unwrap_or(LONGEST).min(PATIENT);
+        retry::spread(wait, uuid::Uuid::new_v4().as_bytes()[0])
     }
 
-    /// Waits, shorter if somebody waits for a token. False when nobody holds the slot any more.
+    /// Waits; shorter if somebody waits for a token and the source has not asked to be left alone. False when
+    /// nobody holds the slot any more.
     ///
     /// In slices, because a VM that was frozen has lost time that the timer does not know of, and because the
     /// slot may be gone.
-    async fn rest(&self, wait: Duration) -> bool {
+    async fn rest(&self, wait: Duration, told: bool) -> bool {
         let until = Instant::now() + wait;
         let due = (self.now)() + wait;
         tokio::time::sleep(wait.min(SHORTEST)).await;
@@ -292,7 +304,7 @@ impl Renewer {
             let slice = tokio::time::sleep(left.min(LONGEST));
             tokio::select! {
                 () = slice => {}
-                () = slot.wanted.notified() => {
+                () = slot.wanted.notified(), if !told => {
                     // Who waited before the last answer has left a call behind that is answered already.
                     if slot.held.borrow().usable((self.now)()).is_none() {
                         return true;
@@ -322,3 +334,6 @@ impl Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

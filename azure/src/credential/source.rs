@@ -2,21 +2,25 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::error::ErrorKind;
-use azure_core::http::{ClientOptions, HttpClient, Transport};
+use azure_core::http::headers::HeaderName;
+use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, Transport};
 use azure_identity::{
     AzureCliCredential, ClientAssertionCredentialOptions, ManagedIdentityCredential,
     ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
     WorkloadIdentityCredentialOptions,
 };
 
+use crate::clock;
 use crate::credential::Identity;
 use crate::metadata::Link;
 use crate::patience::Patience;
+use crate::retry::{self, Outcome};
 use crate::setting::Setting;
 
 /// Why an identity cannot be used at all.
@@ -118,11 +122,44 @@ impl TokenCredential for Managed {
         let credential = ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
             user_assigned_id: self.client_id.clone().map(UserAssignedId::ClientId),
             client_options: ClientOptions {
-                transport: Some(Transport::new(Arc::clone(&self.link))),
+                transport: Some(Transport::new(Arc::new(Once(Arc::clone(&self.link))))),
                 ..ClientOptions::default()
             },
         }))?;
         credential.get_token(scopes, options).await
+    }
+}
+
+/// A link on which the SDK does not try again by itself.
+///
+/// It would go on for 72 s without a word, by rules of its own. What fails is made final here, so that whoever
+/// waits can be told why, and so that there is one table of rules.
+#[derive(Debug)]
+struct Once(Arc<dyn HttpClient>);
+
+/// An answer that holds no token.
+#[derive(Debug, thiserror::Error)]
+#[error("answered {status}")]
+struct Answered {
+    status: u16,
+    asked: Option<Duration>,
+}
+
+#[async_trait]
+impl HttpClient for Once {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let answer = self.0.execute_request(request).await;
+        let answer = answer.map_err(|error| {
+            azure_core::Error::with_error(ErrorKind::Other, error, "failed to ask for a token")
+        })?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let header =
+            |name| answer.headers().get_optional_str(&HeaderName::from_static(name));
+        let asked = retry::asked(header, clock::now());
+        let answered = Answered { status: answer.status().into(), asked };
+        Err(azure_core::Error::new(ErrorKind::Other, answered))
     }
 }
 
@@ -135,20 +172,33 @@ pub(crate) struct Trouble {
     pub text: String,
     /// Whether asking again is of no use before somebody changes something.
     pub lasting: bool,
+    /// What it is to the table of rules; none for what is in no table.
+    pub outcome: Option<Outcome>,
+    /// How long the source wants to be left alone.
+    pub asked: Option<Duration>,
 }
 
 impl Trouble {
+    /// Trouble that no table speaks of.
+    pub(crate) fn other(text: String) -> Self {
+        Self { text, lasting: false, outcome: None, asked: None }
+    }
+
     /// Reads the SDK's error.
     pub(crate) fn of(error: &azure_core::Error) -> Self {
         let mut deepest: &(dyn StdError + 'static) = error;
-        let (mut status, mut broken) = (None, false);
+        let (mut status, mut asked, mut broken) = (None, None, None);
         loop {
+            if let Some(answered) = deepest.downcast_ref::<Answered>() {
+                (status, asked) = (Some(answered.status), answered.asked);
+            }
             if let Some(sdk) = deepest.downcast_ref::<azure_core::Error>() {
                 match sdk.kind() {
                     ErrorKind::HttpResponse { status: answered, .. } => {
                         status = Some(u16::from(*answered));
                     }
-                    ErrorKind::Connection | ErrorKind::Io => broken = true,
+                    ErrorKind::Connection => broken = Some(Outcome::Unconnected),
+                    ErrorKind::Io => broken = Some(Outcome::Broken),
                     _ => {}
                 }
             }
@@ -157,15 +207,15 @@ impl Trouble {
                 None => break,
             }
         }
-        match status {
-            Some(status) => Self::answered(status),
-            None if broken => {
-                Self { text: format!("its source cannot be reached ({deepest})"), lasting: false }
-            }
-            None => Self {
-                text: "its source gave an answer that cannot be understood, or none".to_owned(),
-                lasting: false,
+        match (status, broken) {
+            (Some(status), _) => Self { asked, ..Self::answered(status) },
+            (None, Some(_)) => Self {
+                outcome: broken,
+                ..Self::other(format!("its source cannot be reached ({deepest})"))
             },
+            (None, None) => Self::other(
+                "its source gave an answer that cannot be understood, or none".to_owned(),
+            ),
         }
     }
 
@@ -177,6 +227,10 @@ impl Trouble {
             429 => (": too many requests from this machine", false),
             _ => ("", false),
         };
-        Self { text: format!("its source answered {status}{why}"), lasting }
+        Self {
+            lasting,
+            outcome: Some(Outcome::Status(status)),
+            ..Self::other(format!("its source answered {status}{why}"))
+        }
     }
 }
