@@ -4,5 +4,7 @@
 //! - `end_to_end` builds and boots a real image, as a user would.
 //! - `benches/promises` measures every figure that is promised anywhere.
 
+/// The lab: everything of Azure that the programs talk to, on this machine.
+pub mod lab;
 /// The repository: where it is, and which files git tracks in it.
 pub mod repository;
