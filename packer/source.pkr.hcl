@@ -4,6 +4,7 @@ source "qemu" "image" {
   iso_checksum     = "none"
   disk_image       = true
   use_backing_file = true
+  skip_resize_disk = true
   format           = "qcow2"
   output_directory = var.output
   vm_name          = "image.qcow2"
@@ -29,6 +30,8 @@ source "qemu" "image" {
     ["-drive", "file=${var.output}/image.qcow2,if=virtio,format=qcow2,cache=unsafe,discard=unmap,detect-zeroes=unmap"],
     ["-drive", "file=${var.payload},if=virtio,format=raw,readonly=on"],
     ["-device", "virtio-net-pci,netdev=user.0"],
+    # Without it an emulated machine waits many seconds until it has gathered randomness for its first key.
+    ["-device", "virtio-rng-pci"],
     # The machine is reached through one port of the loopback and reaches nothing itself.
     ["-netdev", "user,id=user.0,restrict=on,hostfwd=tcp:127.0.0.1:{{ .SSHHostPort }}-:22"],
   ]

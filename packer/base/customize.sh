@@ -33,4 +33,8 @@ rm -rf "$root"/var/lib/dbus/machine-id "$root"/var/cache/ldconfig/aux-cache \
 rm -f "$root"/etc/apt/sources.list "$root"/etc/passwd- "$root"/etc/shadow- "$root"/etc/group- \
     "$root"/etc/gshadow- "$root"/etc/subuid- "$root"/etc/subgid- \
     "$root"/var/lib/dpkg/*-old "$root"/var/cache/debconf/*-old
-find "$root/var/log" -type f -delete
+rm -f "$root"/etc/ssl/private/ssl-cert-snakeoil.key "$root"/etc/ssl/certs/ssl-cert-snakeoil.pem \
+    "$root"/etc/xrdp/rsakeys.ini
+# Emptied and not removed: some services cannot make their log themselves.
+find "$root/var/log" -type f -exec truncate --size=0 {} +
+rm -rf "$root"/var/log/journal "$root"/var/log/apt "$root"/var/log/bootstrap.log

@@ -4,8 +4,7 @@ set -euo pipefail
 
 from=/var/tmp/imagebuild
 
-# The agent starts when the finished image boots, not while it is being made.
-systemctl mask --runtime --quiet dsvm-agent.service dsvm-agent-firewall.service
+# Its package starts nothing: the agent runs when the finished image boots, not while it is being made.
 DEBIAN_FRONTEND=noninteractive dpkg --install --force-confold "$from"/agent.deb
 install -d -m 0755 /etc/dsvm-agent
 cp -r --no-preserve=ownership "$from"/policy/. /etc/dsvm-agent/

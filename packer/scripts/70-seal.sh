@@ -17,8 +17,10 @@ rm -rf /var/lib/cloud/instance /var/lib/cloud/instances/* /var/lib/dhcp/* /var/l
 
 rm -rf /var/lib/dsvm-agent/* /var/lib/systemd/{random-seed,credential.secret,timers,catalog,coredump,rfkill} \
     /var/lib/systemd/{backlight,linger,timesync,network}
-find /var/log -mindepth 1 -type f -delete
-rm -rf /var/log/journal/* /var/crash/* /var/spool/cron/atjobs/*
+# Emptied and not removed: some services cannot make their log themselves.
+find /var/log -type f -exec truncate --size=0 {} +
+find /var/log -type f -regex '.*\.\(gz\|old\|[0-9]+\)' -delete
+rm -rf /var/log/journal /var/crash/* /var/spool/cron/atjobs/*
 rm -rf /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/lib/apt/lists/* /var/cache/ldconfig/aux-cache \
     /var/cache/man/* /var/cache/fontconfig/* /var/cache/debconf/*-old /var/lib/dpkg/*-old
 rm -f /etc/{passwd,shadow,group,gshadow,subuid,subgid}- /etc/.pwd.lock /etc/.updated /var/.updated \

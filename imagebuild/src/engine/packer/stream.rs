@@ -67,7 +67,7 @@ impl Story {
         if self.errors.is_empty() {
             complaint.extend(stderr.lines());
         }
-        complaint.join("\n")
+        complaint.join("\n").replace("sealed.qemu.image: ", "")
     }
 }
 
