@@ -272,7 +272,16 @@ mod tests {
     #[test]
     fn host_names_are_names() {
         assert!("stsecure.blob.core.windows.net".parse::<HostName>().is_ok());
-        for bad in ["", "localhost", "A.b", "10.0.0.1", "a..b", "-a.b", "a_b.c", "*.b.c"] {
+        for bad in [
+            "",
+            "localhost",
+            "A.b",
+            "10.0.0.1",
+            "a..b",
+            "-a.b",
+            "a_b.c",
+            "*.b.c",
+        ] {
             assert!(bad.parse::<HostName>().is_err(), "{bad}");
         }
     }
@@ -285,8 +294,16 @@ mod tests {
         for bad in ["ab", "-import", "import-", "im--port", "Import"] {
             assert!(bad.parse::<ContainerName>().is_err(), "{bad}");
         }
-        assert!("01234567-89ab-cdef-0123-456789abcdef".parse::<ClientId>().is_ok());
-        assert!("0123456789abcdef0123456789abcdef".parse::<ClientId>().is_err());
+        assert!(
+            "01234567-89ab-cdef-0123-456789abcdef"
+                .parse::<ClientId>()
+                .is_ok()
+        );
+        assert!(
+            "0123456789abcdef0123456789abcdef"
+                .parse::<ClientId>()
+                .is_err()
+        );
     }
 
     #[test]
