@@ -41,11 +41,18 @@ fn built(maintainer: &Maintainer) {
         "custody.json",
         "build.log",
     ] {
-        assert!(image.join(file).metadata().is_ok_and(|file| file.len() > 0), "no {file}");
+        assert!(
+            image.join(file).metadata().is_ok_and(|file| file.len() > 0),
+            "no {file}"
+        );
     }
     let report: policies::report::Report =
         serde_json::from_slice(&fs::read(image.join("report.json")).unwrap()).unwrap();
-    assert!(report.conforms && report.machine.boot_id.is_some(), "{:?}", report.summary);
+    assert!(
+        report.conforms && report.machine.boot_id.is_some(),
+        "{:?}",
+        report.summary
+    );
     assert!(report.summary.pass >= 45, "{:?}", report.summary);
 
     // Azure takes whole MiB and a footer of 512 bytes: docs/imagebuild.md.
@@ -54,14 +61,19 @@ fn built(maintainer: &Maintainer) {
 
     let sbom = fs::read_to_string(image.join("sbom.cdx.json")).unwrap();
     for component in ["xrdp", "samtools", "plink1.9", "dsvm-agent"] {
-        assert!(sbom.contains(&format!("\"name\": \"{component}\"")), "{component} is not in the SBOM");
+        assert!(
+            sbom.contains(&format!("\"name\": \"{component}\"")),
+            "{component} is not in the SBOM"
+        );
     }
     let verified = maintainer.run(&["verify", "out/research-desktop-1.0.0"]);
     assert_eq!(verified.code, 0, "{verified}");
 }
 
 fn nothing_to_do_the_second_time(maintainer: &Maintainer) {
-    let image = maintainer.folder().join("out/research-desktop-1.0.0/image.vhd");
+    let image = maintainer
+        .folder()
+        .join("out/research-desktop-1.0.0/image.vhd");
     let before = image.metadata().unwrap().modified().unwrap();
     let again = maintainer.run(&["build", "research-desktop.toml", "--out", "out"]);
     assert_eq!(again.code, 0, "{again}");
@@ -72,31 +84,57 @@ fn nothing_to_do_the_second_time(maintainer: &Maintainer) {
 /// A bit flipped anywhere in an output folder is found, and the file that it is in is named.
 fn one_flipped_bit_is_found(maintainer: &Maintainer) {
     let image = maintainer.folder().join("out/research-desktop-1.0.0");
-    for file in ["image.vhd", "image.lock", "report.json", "sbom.cdx.json", "custody.json", "build.log"] {
+    for file in [
+        "image.vhd",
+        "image.lock",
+        "report.json",
+        "sbom.cdx.json",
+        "custody.json",
+        "build.log",
+    ] {
         maintainer::flip_one_bit(&image.join(file));
         let verified = maintainer.run(&["verify", "out/research-desktop-1.0.0"]);
         maintainer::flip_one_bit(&image.join(file));
         assert_eq!(verified.code, 1, "{file}: {verified}");
-        assert!(verified.text().contains(file), "{file} is not named: {verified}");
+        assert!(
+            verified.text().contains(file),
+            "{file} is not named: {verified}"
+        );
     }
-    assert_eq!(maintainer.run(&["verify", "out/research-desktop-1.0.0"]).code, 0);
+    assert_eq!(
+        maintainer
+            .run(&["verify", "out/research-desktop-1.0.0"])
+            .code,
+        0
+    );
 }
 
 /// Ctrl-C leaves no process and no half-done image; the next run ends the work, with the same content.
 fn interrupted_build_resumes_and_differs_in_nothing(maintainer: &Maintainer) {
     let mut running = maintainer.start(&["build", "research-desktop.toml", "--out", "again"]);
-    assert!(running.wait_for_child("qemu-system", Duration::from_secs(300)), "no VM was started");
+    assert!(
+        running.wait_for_child("qemu-system", Duration::from_secs(300)),
+        "no VM was started"
+    );
     let asked = Instant::now();
     let stopped = running.interrupt(Duration::from_secs(60));
     assert_ne!(stopped.code, 0, "{stopped}");
     assert!(asked.elapsed() < Duration::from_secs(60));
     assert_eq!(maintainer.processes(), Vec::<String>::new(), "left behind");
-    assert!(!maintainer.folder().join("again/research-desktop-1.0.0").exists());
+    assert!(
+        !maintainer
+            .folder()
+            .join("again/research-desktop-1.0.0")
+            .exists()
+    );
 
     let resumed = maintainer.run(&["build", "research-desktop.toml", "--out", "again"]);
     assert_eq!(resumed.code, 0, "{resumed}");
-    let difference =
-        maintainer.run(&["diff", "out/research-desktop-1.0.0", "again/research-desktop-1.0.0"]);
+    let difference = maintainer.run(&[
+        "diff",
+        "out/research-desktop-1.0.0",
+        "again/research-desktop-1.0.0",
+    ]);
     assert_eq!(difference.code, 0, "{difference}");
 }
 
@@ -119,7 +157,15 @@ fn control_broken_at_boot_is_refused(maintainer: &Maintainer) {
 
     let refused = maintainer.run(&["build", "broken.toml", "--out", "out"]);
     assert_eq!(refused.code, 1, "{refused}");
-    assert!(refused.text().contains("kptr_restrict"), "the control is not named: {refused}");
+    assert!(
+        refused.text().contains("kptr_restrict"),
+        "the control is not named: {refused}"
+    );
     assert!(!maintainer.folder().join("out/broken-1.0.0").exists());
-    assert!(maintainer.folder().join("out/broken-1.0.0.rejected/report.json").exists());
+    assert!(
+        maintainer
+            .folder()
+            .join("out/broken-1.0.0.rejected/report.json")
+            .exists()
+    );
 }

@@ -20,7 +20,11 @@ fn crates_point_downwards() {
     let allowed: BTreeMap<_, _> = MAY_USE.into_iter().collect();
     let packages = packages();
     let members: BTreeSet<_> = packages.keys().map(String::as_str).collect();
-    assert_eq!(members, allowed.keys().copied().collect(), "a member that the rule does not name");
+    assert_eq!(
+        members,
+        allowed.keys().copied().collect(),
+        "a member that the rule does not name"
+    );
     for (name, package) in &packages {
         for dependency in package["dependencies"].as_array().unwrap() {
             let used = dependency["name"].as_str().unwrap();
@@ -43,7 +47,9 @@ fn pure_crate_uses_nothing_that_reaches_out() {
         .filter(|dependency| dependency["kind"].is_null())
         .map(|dependency| dependency["name"].as_str().unwrap())
         .collect();
-    for reaching in ["nix", "notify", "rand", "sysinfo", "tempfile", "tokio", "tracing", "uuid"] {
+    for reaching in [
+        "nix", "notify", "rand", "sysinfo", "tempfile", "tokio", "tracing", "uuid",
+    ] {
         assert!(!used.contains(&reaching), "`policies` uses `{reaching}`");
     }
 }
@@ -51,9 +57,17 @@ fn pure_crate_uses_nothing_that_reaches_out() {
 #[test]
 fn every_member_takes_the_workspace_lints() {
     for (member, _) in MAY_USE {
-        let folder = if member == "dsvm-agent" { "agent" } else { member };
+        let folder = if member == "dsvm-agent" {
+            "agent"
+        } else {
+            member
+        };
         let manifest: toml::Table = text(&format!("{folder}/Cargo.toml")).parse().unwrap();
-        assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "{member}");
+        assert_eq!(
+            manifest["lints"]["workspace"].as_bool(),
+            Some(true),
+            "{member}"
+        );
     }
 }
 
@@ -68,6 +82,11 @@ fn packages() -> BTreeMap<String, Value> {
         .as_array()
         .unwrap()
         .iter()
-        .map(|package| (package["name"].as_str().unwrap().to_owned(), package.clone()))
+        .map(|package| {
+            (
+                package["name"].as_str().unwrap().to_owned(),
+                package.clone(),
+            )
+        })
         .collect()
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use tests::repository::{Tracked, text, top, tracked};
 
 fn documents() -> Vec<Tracked> {
-    let documents: Vec<_> = tracked().into_iter().filter(|f| f.path.ends_with(".md")).collect();
+    let documents: Vec<_> = tracked()
+        .into_iter()
+        .filter(|f| f.path.ends_with(".md"))
+        .collect();
     assert!(documents.len() >= 8, "only {} documents", documents.len());
     documents
 }
@@ -33,12 +36,19 @@ fn every_make_target_in_a_document_exists() {
         .lines()
         .filter_map(|line| line.split_once(':'))
         .map(|(name, _)| name)
-        .filter(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'2' || b == b'e'))
+        .filter(|name| {
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'2' || b == b'e')
+        })
         .collect();
     let mut seen = 0;
     for document in documents() {
         for piece in code(&document.text) {
-            let Some(rest) = piece.strip_prefix("make ") else { continue };
+            let Some(rest) = piece.strip_prefix("make ") else {
+                continue;
+            };
             let target = rest.split_whitespace().next().unwrap_or_default();
             assert!(targets.contains(target), "{} says `{piece}`", document.path);
             seen += 1;
@@ -54,13 +64,17 @@ fn every_subcommand_in_a_document_exists() {
     let mut seen = 0;
     for document in documents() {
         for piece in code(&document.text) {
-            let mut words = piece.split_whitespace().skip_while(|word| ["sudo", "$"].contains(word));
+            let mut words = piece
+                .split_whitespace()
+                .skip_while(|word| ["sudo", "$"].contains(word));
             let known = match words.next() {
                 Some("dsvm-agent") => &agent,
                 Some("imagebuild") => &imagebuild,
                 _ => continue,
             };
-            let Some(name) = words.next().filter(|word| word.bytes().all(|b| b.is_ascii_lowercase()))
+            let Some(name) = words
+                .next()
+                .filter(|word| word.bytes().all(|b| b.is_ascii_lowercase()))
             else {
                 continue;
             };
@@ -72,7 +86,10 @@ fn every_subcommand_in_a_document_exists() {
 }
 
 fn subcommands(command: clap::Command) -> BTreeSet<String> {
-    command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect()
+    command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect()
 }
 
 /// SECURITY.md names a test for each guarantee, as `path/to/file.rs::name_of_test`.
@@ -80,14 +97,23 @@ fn subcommands(command: clap::Command) -> BTreeSet<String> {
 fn every_guarantee_names_a_test_that_exists() {
     let security = text("SECURITY.md");
     let mut guarantees = 0;
-    for paragraph in security.split("\n\n").filter(|text| text.starts_with("**G")) {
+    for paragraph in security
+        .split("\n\n")
+        .filter(|text| text.starts_with("**G"))
+    {
         guarantees += 1;
-        let named: Vec<_> = code(paragraph).into_iter().filter(|piece| piece.contains(".rs::")).collect();
+        let named: Vec<_> = code(paragraph)
+            .into_iter()
+            .filter(|piece| piece.contains(".rs::"))
+            .collect();
         assert!(!named.is_empty(), "no test is named in: {paragraph}");
         for test in named {
             let (path, name) = test.split_once("::").unwrap();
             let source = text(path);
-            assert!(source.contains(&format!("fn {name}(")), "`{test}` does not exist");
+            assert!(
+                source.contains(&format!("fn {name}(")),
+                "`{test}` does not exist"
+            );
         }
     }
     assert!(guarantees >= 10, "only {guarantees} guarantees");
@@ -97,12 +123,21 @@ fn every_guarantee_names_a_test_that_exists() {
 fn every_link_between_documents_leads_somewhere() {
     for document in documents() {
         let folder = top().join(&document.path).parent().unwrap().to_path_buf();
-        for target in document.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for target in document
+            .text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             let path = target.split('#').next().unwrap();
             if path.is_empty() || path.contains("://") {
                 continue;
             }
-            assert!(folder.join(path).exists(), "{} links to {target}", document.path);
+            assert!(
+                folder.join(path).exists(),
+                "{} links to {target}",
+                document.path
+            );
         }
     }
 }
@@ -110,7 +145,10 @@ fn every_link_between_documents_leads_somewhere() {
 #[test]
 fn changelog_has_this_version() {
     let version = env!("CARGO_PKG_VERSION");
-    assert!(text("CHANGELOG.md").contains(&format!("## {version}")), "no entry for {version}");
+    assert!(
+        text("CHANGELOG.md").contains(&format!("## {version}")),
+        "no entry for {version}"
+    );
 }
 
 /// The four exit codes are the same in both programs and in the documents.

@@ -12,16 +12,30 @@ fn no_file_is_nobodys() {
     for file in tracked() {
         let lines = file.text.lines().count();
         let source = file.path.ends_with(".rs") || file.path.ends_with(".sh");
-        assert!(!source || lines <= LONGEST_FILE, "{} has {lines} lines", file.path);
+        assert!(
+            !source || lines <= LONGEST_FILE,
+            "{} has {lines} lines",
+            file.path
+        );
     }
 }
 
 #[test]
 fn nothing_is_unfinished_or_switched_off() {
-    let marks = [["to", "do!("], ["unimpl", "emented!("], ["#[ig", "nore"], ["FIX", "ME"]];
+    let marks = [
+        ["to", "do!("],
+        ["unimpl", "emented!("],
+        ["#[ig", "nore"],
+        ["FIX", "ME"],
+    ];
     for file in tracked().iter().filter(|file| file.path.ends_with(".rs")) {
         for mark in &marks {
-            assert!(!file.text.contains(&mark.concat()), "{} has `{}`", file.path, mark.concat());
+            assert!(
+                !file.text.contains(&mark.concat()),
+                "{} has `{}`",
+                file.path,
+                mark.concat()
+            );
         }
     }
 }
@@ -44,7 +58,12 @@ fn no_package_mirror_is_named() {
     ];
     for file in tracked() {
         for host in &hosts {
-            assert!(!file.text.contains(&host.concat()), "{} names {}", file.path, host.concat());
+            assert!(
+                !file.text.contains(&host.concat()),
+                "{} names {}",
+                file.path,
+                host.concat()
+            );
         }
     }
 }
@@ -53,7 +72,9 @@ fn no_package_mirror_is_named() {
 fn shell_scripts_are_clean() {
     let scripts: Vec<_> = tracked()
         .into_iter()
-        .filter(|file| file.text.starts_with("#!") && file.text.lines().next().is_some_and(is_shell))
+        .filter(|file| {
+            file.text.starts_with("#!") && file.text.lines().next().is_some_and(is_shell)
+        })
         .map(|file| file.path)
         .collect();
     assert!(scripts.len() >= 5, "only {scripts:?}");
@@ -63,7 +84,11 @@ fn shell_scripts_are_clean() {
         .current_dir(top())
         .output()
         .expect("shellcheck runs: scripts/parts.sh test installs it");
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stdout)
+    );
 }
 
 fn is_shell(first: &str) -> bool {

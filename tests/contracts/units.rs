@@ -6,14 +6,24 @@ use std::process::Command;
 use tests::repository::top;
 
 /// The exposure that `systemd-analyze security` may give each unit, times ten (0 is best, 100 worst).
-const CEILINGS: [(&str, u32); 3] =
-    [("dsvm-agent.service", 30), ("dsvm-agent-firewall.service", 30), ("dsvm-agent-gate.service", 30)];
+const CEILINGS: [(&str, u32); 3] = [
+    ("dsvm-agent.service", 30),
+    ("dsvm-agent-firewall.service", 30),
+    ("dsvm-agent-gate.service", 30),
+];
 
 #[test]
 fn units_stay_below_their_exposure_ceilings() {
     for (unit, ceiling) in CEILINGS {
-        let judged = judge(&top().join("agent/dist/usr/lib/systemd/system").join(unit), ceiling);
-        assert!(judged.is_ok(), "{unit} is above {ceiling}: {}", judged.unwrap_err());
+        let judged = judge(
+            &top().join("agent/dist/usr/lib/systemd/system").join(unit),
+            ceiling,
+        );
+        assert!(
+            judged.is_ok(),
+            "{unit} is above {ceiling}: {}",
+            judged.unwrap_err()
+        );
     }
 }
 
@@ -28,12 +38,25 @@ fn naked_unit_is_above_every_ceiling() {
 
 fn judge(unit: &Path, ceiling: u32) -> Result<(), String> {
     let judged = Command::new("systemd-analyze")
-        .args(["security", "--offline=true", "--no-pager", &format!("--threshold={ceiling}")])
+        .args([
+            "security",
+            "--offline=true",
+            "--no-pager",
+            &format!("--threshold={ceiling}"),
+        ])
         .arg(unit)
         .output()
         .expect("systemd-analyze runs");
     let text = String::from_utf8_lossy(&judged.stdout).into_owned();
     let overall = text.lines().rfind(|line| line.contains("Overall exposure"));
-    assert!(overall.is_some(), "no verdict: {text}{}", String::from_utf8_lossy(&judged.stderr));
-    if judged.status.success() { Ok(()) } else { Err(overall.unwrap().to_owned()) }
+    assert!(
+        overall.is_some(),
+        "no verdict: {text}{}",
+        String::from_utf8_lossy(&judged.stderr)
+    );
+    if judged.status.success() {
+        Ok(())
+    } else {
+        Err(overall.unwrap().to_owned())
+    }
 }

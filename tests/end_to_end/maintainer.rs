@@ -37,9 +37,17 @@ pub struct Maintainer {
 impl Maintainer {
     /// Copies the example, with its binaries fetched, into a new folder.
     pub fn with_example() -> Self {
-        let fetched = Command::new(top().join("images/fetch-example-binaries.sh")).status().unwrap();
-        assert!(fetched.success(), "the example's binaries cannot be fetched");
-        let folder = tempfile::Builder::new().prefix("end-to-end-").tempdir_in(scratch()).unwrap();
+        let fetched = Command::new(top().join("images/fetch-example-binaries.sh"))
+            .status()
+            .unwrap();
+        assert!(
+            fetched.success(),
+            "the example's binaries cannot be fetched"
+        );
+        let folder = tempfile::Builder::new()
+            .prefix("end-to-end-")
+            .tempdir_in(scratch())
+            .unwrap();
         let copied = Command::new("cp")
             .args(["--recursive", "--no-target-directory"])
             .arg(top().join("images"))
@@ -63,7 +71,11 @@ impl Maintainer {
         eprintln!("end to end: imagebuild {}", words.join(" "));
         let began = Instant::now();
         let said = self.start(words).end();
-        eprintln!("end to end: exit {} after {:.1?}", said.code, began.elapsed());
+        eprintln!(
+            "end to end: exit {} after {:.1?}",
+            said.code,
+            began.elapsed()
+        );
         said
     }
 
@@ -86,7 +98,10 @@ impl Maintainer {
     /// Command lines of the processes that speak of this maintainer's folder.
     pub fn processes(&self) -> Vec<String> {
         let folder = self.folder().to_string_lossy().into_owned();
-        command_lines().into_iter().filter(|line| line.contains(&folder)).collect()
+        command_lines()
+            .into_iter()
+            .filter(|line| line.contains(&folder))
+            .collect()
     }
 }
 
@@ -101,7 +116,10 @@ impl Running {
     pub fn wait_for_child(&mut self, program: &str, longest: Duration) -> bool {
         let until = Instant::now() + longest;
         while Instant::now() < until && self.child.try_wait().unwrap().is_none() {
-            if command_lines().iter().any(|line| line.contains(program) && line.contains("end-to-end-")) {
+            if command_lines()
+                .iter()
+                .any(|line| line.contains(program) && line.contains("end-to-end-"))
+            {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(200));
@@ -111,7 +129,10 @@ impl Running {
 
     /// Presses Ctrl-C, and waits for the end.
     pub fn interrupt(mut self, longest: Duration) -> Said {
-        let pressed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        let pressed = Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(pressed.success());
         let until = Instant::now() + longest;
         while self.child.try_wait().unwrap().is_none() {
@@ -132,7 +153,11 @@ impl Running {
 
 /// Flips the lowest bit of the byte in the middle of a file.
 pub fn flip_one_bit(path: &Path) {
-    let mut file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap();
     let middle = file.metadata().unwrap().len() / 2;
     let mut byte = [0];
     file.seek(SeekFrom::Start(middle)).unwrap();
@@ -160,7 +185,8 @@ fn imagebuild() -> PathBuf {
 }
 
 fn package() -> PathBuf {
-    let found = fs::read_dir(target().join("debian")).expect("`make deb` makes the agent's package");
+    let found =
+        fs::read_dir(target().join("debian")).expect("`make deb` makes the agent's package");
     found
         .map(|entry| entry.unwrap().path())
         .find(|path| path.extension().is_some_and(|end| end == "deb"))
