@@ -2,11 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::host::Inspect;
+use crate::host::{Inspect, Kind};
 
 /// Facts that cost little to read. What cannot be read is left out: no verdict hangs on it.
 pub(crate) fn facts(host: &impl Inspect) -> BTreeMap<String, Vec<String>> {
-    let facts = [("listening", listening(host)), ("users", users(host))];
+    let facts = [
+        ("listening", listening(host)),
+        ("setuid", setuid(host)),
+        ("units-enabled", units_enabled(host)),
+        ("users", users(host)),
+    ];
     facts
         .into_iter()
         .map(|(name, values)| (name.to_owned(), values.into_iter().collect()))
@@ -23,6 +28,50 @@ fn users(host: &impl Inspect) -> BTreeSet<String> {
         Some(format!("{name} {uid} {shell}"))
     };
     text.lines().filter_map(account).collect()
+}
+
+/// Programs that run with the rights of their owner or group, where programs usually are.
+fn setuid(host: &impl Inspect) -> BTreeSet<String> {
+    const SPECIAL: u32 = 0o6000;
+    const FOLDERS: [&str; 5] = [
+        "/usr/bin",
+        "/usr/sbin",
+        "/usr/local/bin",
+        "/usr/lib/openssh",
+        "/usr/libexec",
+    ];
+    let is_special = |path: &String| {
+        let stat = host.stat(path).ok().flatten();
+        stat.is_some_and(|stat| stat.kind == Kind::File && stat.mode.bits() & SPECIAL != 0)
+    };
+    FOLDERS
+        .into_iter()
+        .flat_map(|folder| within(host, folder))
+        .filter(is_special)
+        .collect()
+}
+
+/// Units that another unit wants at boot, by the names of the links that say so.
+fn units_enabled(host: &impl Inspect) -> BTreeSet<String> {
+    let wants = |path: &String| {
+        let kind = path.rsplit_once('.').map(|(_, kind)| kind);
+        matches!(kind, Some("requires" | "wants"))
+    };
+    let folders = within(host, "/etc/systemd/system")
+        .into_iter()
+        .filter(wants);
+    folders
+        .flat_map(|folder| host.list(&folder).ok().flatten().unwrap_or_default())
+        .collect()
+}
+
+/// The paths in a folder.
+fn within(host: &impl Inspect, folder: &str) -> Vec<String> {
+    let names = host.list(folder).ok().flatten().unwrap_or_default();
+    names
+        .into_iter()
+        .map(|name| format!("{folder}/{name}"))
+        .collect()
 }
 
 /// Sockets that wait for the network, such as `tcp/22`; those of the loopback are left out.

@@ -215,7 +215,10 @@ impl Settings {
 const FRAGMENTS: &str = "policy.d";
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "tests set machines up as they like")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests set machines up as they like"
+)]
 mod tests {
     use super::*;
 

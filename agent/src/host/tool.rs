@@ -107,7 +107,7 @@ pub enum Error {
 
 /// How long a program may take unless its caller knows better. An emulated machine that boots is slow: there
 /// `sshd -T` was seen to take more than ten seconds.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// How much a program may say.
 const MOST_SAID: usize = 4 << 20;

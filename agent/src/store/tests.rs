@@ -1,4 +1,7 @@
-#![expect(clippy::disallowed_methods, reason = "tests set folders up as they like")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests set folders up as they like"
+)]
 
 use super::*;
 

@@ -12,7 +12,7 @@ use crate::machine::{Machine, Outcome};
 const TOOL: &[u8] = b"#!/bin/sh\necho plink\n";
 
 /// The manifest's entry for a file.
-fn entry(source: &str, contents: &[u8], install: Value) -> Value {
+fn entry(source: &str, contents: &[u8], install: &Value) -> Value {
     json!({
         "name": source,
         "source": source,
@@ -38,7 +38,7 @@ fn machine() -> Machine {
     machine.put("staged/plink", TOOL);
     stage(
         &machine,
-        &[entry("plink", TOOL, file("/usr/local/bin/plink"))],
+        &[entry("plink", TOOL, &file("/usr/local/bin/plink"))],
     );
     machine
 }
@@ -136,8 +136,8 @@ fn one_bad_binary_keeps_all_from_being_installed() {
     stage(
         &machine,
         &[
-            entry("good", TOOL, file("/usr/bin/good")),
-            entry("bad", TOOL, file("/usr/bin/bad")),
+            entry("good", TOOL, &file("/usr/bin/good")),
+            entry("bad", TOOL, &file("/usr/bin/bad")),
         ],
     );
     assert_eq!(import(&machine).code, 1);
@@ -176,7 +176,7 @@ fn names_that_climb_are_bad_input() {
         "a\nb",
     ] {
         let machine = machine();
-        stage(&machine, &[entry(source, TOOL, file("/usr/bin/x"))]);
+        stage(&machine, &[entry(source, TOOL, &file("/usr/bin/x"))]);
         let outcome = import(&machine);
         assert_eq!(outcome.code, 2, "{source:?}: {}", outcome.stderr);
         assert!(
@@ -199,7 +199,7 @@ fn destinations_that_climb_are_bad_input() {
         "/a\nb",
     ] {
         let machine = machine();
-        stage(&machine, &[entry("plink", TOOL, file(path))]);
+        stage(&machine, &[entry("plink", TOOL, &file(path))]);
         assert_eq!(import(&machine).code, 2, "{path:?}");
         assert_untouched(&machine);
     }
@@ -276,7 +276,7 @@ fn unknown_way_of_installing_is_bad_input() {
         json!("deb"),
     ] {
         let machine = machine();
-        stage(&machine, &[entry("plink", TOOL, install)]);
+        stage(&machine, &[entry("plink", TOOL, &install)]);
         assert_eq!(import(&machine).code, 2);
     }
 }
@@ -288,8 +288,8 @@ fn two_binaries_for_one_place_are_bad_input() {
     stage(
         &machine,
         &[
-            entry("plink", TOOL, file("/usr/bin/x")),
-            entry("other", TOOL, file("/usr/bin/x")),
+            entry("plink", TOOL, &file("/usr/bin/x")),
+            entry("other", TOOL, &file("/usr/bin/x")),
         ],
     );
     let outcome = import(&machine);
@@ -354,7 +354,7 @@ fn wheel_needs_a_running_machine() {
         &[entry(
             wheel,
             TOOL,
-            json!({ "wheel": { "python": "/opt/venv" } }),
+            &json!({ "wheel": { "python": "/opt/venv" } }),
         )],
     );
     let outcome = import(&machine);
@@ -369,7 +369,7 @@ fn wheel_needs_a_running_machine() {
 #[test]
 fn file_that_is_no_package_cannot_be_installed_as_one() {
     let machine = machine();
-    stage(&machine, &[entry("plink", TOOL, json!({ "deb": {} }))]);
+    stage(&machine, &[entry("plink", TOOL, &json!({ "deb": {} }))]);
     let outcome = import(&machine);
     assert_eq!(outcome.code, 3);
     assert!(
@@ -429,6 +429,6 @@ fn package(machine: &Machine, name: &str, needs: &str) -> Value {
     entry(
         &format!("{name}.deb"),
         &fs::read(deb).unwrap(),
-        json!({ "deb": {} }),
+        &json!({ "deb": {} }),
     )
 }

@@ -3,6 +3,11 @@
     clippy::disallowed_methods,
     reason = "tests set machines up as they like"
 )]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "what fails here must fail the test"
+)]
 
 mod check;
 mod enforce;
