@@ -13,7 +13,7 @@ use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request, StatusCode};
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-use crate::credential::Managed;
+use crate::credential::{Identity, Managed};
 
 /// A wire that answers what the test has written down, in order, and remembers what it was asked.
 #[derive(Debug, Default)]
@@ -210,8 +210,8 @@ impl HttpClient for Failing {
 
 /// The identity of a VM whose metadata service is at the other end of a link of the test's own.
 #[must_use]
-pub fn managed(link: Arc<dyn HttpClient>) -> Arc<dyn TokenCredential> {
-    Arc::new(Managed::over(link))
+pub fn managed(identity: &Identity, link: Arc<dyn HttpClient>) -> Arc<dyn TokenCredential> {
+    Arc::new(Managed::over(identity, link))
 }
 
 /// An identity that has a token, always.

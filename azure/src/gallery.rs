@@ -32,9 +32,10 @@ pub struct Image {
 
 /// What an image definition says.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default, rename_all = "camelCase", bound = "")]
+#[serde(default, rename_all = "camelCase")]
 pub struct ImageProperties {
     /// `x64` or `Arm64`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub architecture: String,
     /// What it is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,13 +47,16 @@ pub struct ImageProperties {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<Feature>,
     /// `V1` or `V2`.
-    #[serde(rename = "hyperVGeneration")]
+    #[serde(rename = "hyperVGeneration", skip_serializing_if = "String::is_empty")]
     pub hyper_v_generation: String,
     /// The triple that is unique in a gallery.
+    #[serde(skip_serializing_if = "is_default")]
     pub identifier: Identifier,
     /// `Generalized` or `Specialized`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub os_state: String,
     /// `Linux` or `Windows`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub os_type: String,
     /// How far the definition is; said by the service only.
     #[serde(skip_serializing)]
@@ -100,11 +104,13 @@ pub struct Version {
 #[serde(default, rename_all = "camelCase")]
 pub struct VersionProperties {
     /// Where and how it is published.
+    #[serde(skip_serializing_if = "is_default")]
     pub publishing_profile: PublishingProfile,
     /// What keeps it from being deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safety_profile: Option<SafetyProfile>,
     /// What it is made from.
+    #[serde(skip_serializing_if = "is_default")]
     pub storage_profile: VersionStorage,
     /// How far the version is; said by the service only.
     #[serde(skip_serializing)]
@@ -234,6 +240,11 @@ pub struct Patch<T> {
     /// New properties.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub properties: Option<T>,
+}
+
+/// What is not said is not sent: in a patch it would be a change.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Most versions of an image that are listed. A subscription may have 10 000 in a region.

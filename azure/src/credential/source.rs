@@ -105,8 +105,12 @@ impl Managed {
 
     /// The same over another link.
     #[cfg(any(test, feature = "test-util"))]
-    pub(crate) fn over(link: Arc<dyn HttpClient>) -> Self {
-        Self { client_id: None, link }
+    pub(crate) fn over(identity: &Identity, link: Arc<dyn HttpClient>) -> Self {
+        let client_id = match identity {
+            Identity::User { client_id } => Some(client_id.clone()),
+            Identity::AzureCli | Identity::System | Identity::Workload { .. } => None,
+        };
+        Self { client_id, link }
     }
 }
 

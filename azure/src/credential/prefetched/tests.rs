@@ -4,6 +4,7 @@ use azure_core::http::HttpClient;
 use time::Duration as Span;
 
 use super::*;
+use crate::credential::Identity;
 use crate::credential::source::Managed;
 use crate::fake::{Failing, Fault, Script};
 
@@ -227,7 +228,7 @@ async fn a_metadata_service_that_is_gone_for_seventy_seconds_is_an_error_and_the
     let gone = (1..=7).map(|number| (number, Fault::Status(410)));
     let script = Arc::new(Script::new().answer(200, &[], answer(3600)));
     let link: Arc<dyn HttpClient> = Arc::new(Failing::new(Arc::clone(&script) as _, gone));
-    let tokens = over(Arc::new(Managed::over(link)));
+    let tokens = over(Arc::new(Managed::over(&Identity::System, link)));
     let asked = Instant::now();
 
     let error = token(&tokens).await.unwrap_err();
@@ -249,7 +250,7 @@ async fn a_metadata_service_that_is_gone_for_seventy_seconds_is_an_error_and_the
 async fn a_service_that_is_being_updated_is_not_pestered_however_many_wait() {
     let gone = (1..=100).map(|number| (number, Fault::Status(410)));
     let failing = Arc::new(Failing::new(Arc::new(Script::new()), gone));
-    let tokens = over(Arc::new(Managed::over(Arc::clone(&failing) as _)));
+    let tokens = over(Arc::new(Managed::over(&Identity::System, Arc::clone(&failing) as _)));
 
     let waiting = (0..50).map(|_| token(&tokens));
     let errors = futures::future::join_all(waiting).await;
@@ -263,7 +264,7 @@ async fn throttling_is_waited_out_as_asked() {
     let script = Script::new()
         .answer(429, &[("retry-after", "7")], "")
         .answer(200, &[], answer(3600));
-    let tokens = over(Arc::new(Managed::over(Arc::new(script))));
+    let tokens = over(Arc::new(Managed::over(&Identity::System, Arc::new(script))));
     let asked = Instant::now();
 
     assert!(token(&tokens).await.is_ok());
@@ -284,7 +285,7 @@ async fn garbage_is_an_error_that_does_not_repeat_it() {
         for _ in 0..40 {
             script.push(200, &[], body);
         }
-        let tokens = over(Arc::new(Managed::over(Arc::new(script))));
+        let tokens = over(Arc::new(Managed::over(&Identity::System, Arc::new(script))));
 
         let error = tokens.get_token(&[SCOPE], None).await.unwrap_err();
 
@@ -301,7 +302,7 @@ async fn an_identity_that_is_not_there_is_an_error_at_once() {
         &[],
         r#"{"error":"invalid_request","error_description":"Identity not found"}"#,
     );
-    let tokens = over(Arc::new(Managed::over(Arc::new(script))));
+    let tokens = over(Arc::new(Managed::over(&Identity::System, Arc::new(script))));
     let asked = Instant::now();
 
     let error = token(&tokens).await.unwrap_err();
