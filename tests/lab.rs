@@ -119,6 +119,27 @@ impl Lab {
         Ok(lab)
     }
 
+    /// Ends every fault and switch, and forgets what was asked. Blobs and resources stay.
+    pub fn heal(&self) -> Result<()> {
+        let sites = [
+            &self.landing.site,
+            &self.secure.site,
+            &self.arm.site,
+            &self.login.site,
+        ];
+        let more = [&self.logs.site, &self.metadata.site, &self.vault.site];
+        for site in sites.into_iter().chain(more) {
+            site.heal();
+            site.forget();
+        }
+        self.arm.heal();
+        self.metadata.heal();
+        self.vault.challenge("https://vault.azure.net");
+        self.landing.lockdown(storage::Lockdown::NONE);
+        self.secure.lockdown(storage::Lockdown::FULL);
+        self.names.heal()
+    }
+
     /// The lab's authority, PEM: what a client must trust. [`Lab::command`] sets `SSL_CERT_FILE` to it.
     pub fn authority(&self) -> PathBuf {
         self.certificates.authority()

@@ -103,9 +103,9 @@ struct State {
     foreign_links: bool,
 }
 
-impl Arm {
-    pub(super) fn new(landing: &Storage, caller: Caller) -> Result<Self> {
-        let state = State {
+impl Default for State {
+    fn default() -> Self {
+        Self {
             resources: BTreeMap::new(),
             operations: BTreeMap::new(),
             outcomes: VecDeque::new(),
@@ -113,11 +113,16 @@ impl Arm {
             retry_after: Some(0),
             page: 100,
             foreign_links: false,
-        };
+        }
+    }
+}
+
+impl Arm {
+    pub(super) fn new(landing: &Storage, caller: Caller) -> Result<Self> {
         let arm = Self {
             data_factory: DataFactory::new(landing, caller),
             site: Site::default(),
-            state: Arc::new(Mutex::new(state)),
+            state: Arc::default(),
             schemas: Schemas::find()?,
         };
         arm.have(
@@ -142,6 +147,20 @@ impl Arm {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends every switch; resources stay.
+    pub(super) fn heal(&self) {
+        let mut state = self.state();
+        let resources = std::mem::take(&mut state.resources);
+        *state = State {
+            resources,
+            ..State::default()
+        };
+        drop(state);
+        self.data_factory.course(data_factory::Course::Good);
+        self.data_factory.events(data_factory::Events::None);
+        self.data_factory.takes(Duration::from_millis(200));
     }
 
     /// How long operations take from now on.

@@ -22,7 +22,7 @@ const NAMES: [&str; 9] = [
     "*.blob.core.usgovcloudapi.net",
     "*.blob.core.chinacloudapi.cn",
     "*.vault.azure.net",
-    "*.ingest.monitor.azure.com",
+    "*.westeurope-1.ingest.monitor.azure.com",
     "management.azure.com",
     "management.usgovcloudapi.net",
     "login.microsoftonline.com",

@@ -71,15 +71,7 @@ struct State {
 
 impl Metadata {
     pub(super) fn new(certificates: Arc<Certificates>) -> Self {
-        let state = State {
-            system: Some(system()),
-            assigned: vec![assigned()],
-            tokens: Tokens::Good,
-            lifetime: 24 * 3600,
-            given: HashMap::new(),
-            limits: Some(Limits::default()),
-            attested: Attested::Good,
-        };
+        let state = State::default();
         Self {
             site: Site::default(),
             state: Arc::new(Mutex::new(state)),
@@ -89,6 +81,11 @@ impl Metadata {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends every switch.
+    pub(super) fn heal(&self) {
+        *self.state() = State::default();
     }
 
     /// What its tokens are like from now on.
@@ -233,6 +230,20 @@ impl Respond for Metadata {
             None => None,
         };
         self.route(&call).await
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            system: Some(system()),
+            assigned: vec![assigned()],
+            tokens: Tokens::Good,
+            lifetime: 24 * 3600,
+            given: HashMap::new(),
+            limits: Some(Limits::default()),
+            attested: Attested::Good,
+        }
     }
 }
 

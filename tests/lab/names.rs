@@ -102,6 +102,21 @@ impl Names {
         wait_for("dnsmasq", Duration::from_secs(5), || pid.exists())
     }
 
+    /// Ends every switch, and forgets what was asked.
+    pub(super) fn heal(&self) -> Result<()> {
+        let mut state = self.state();
+        state.delay = None;
+        state.silent = false;
+        state.asked.clear();
+        let as_ever = state.answers == Answers::Private;
+        drop(state);
+        if as_ever {
+            Ok(())
+        } else {
+            self.answer(Answers::Private)
+        }
+    }
+
     /// Makes every answer so late from now on; nothing for no delay.
     pub fn slow(&self, by: Option<Duration>) {
         self.state().delay = by;

@@ -171,6 +171,10 @@ fn strict(schema: &Value) -> Value {
             ("additionalProperties", value) => {
                 strict_fields.insert(key.clone(), closed(&strict(value)));
             }
+            // Their dialect takes a hyphen after a class for itself.
+            ("pattern", Value::String(pattern)) => {
+                strict_fields.insert(key.clone(), json!(pattern.replace("\\w-", "\\w\\-")));
+            }
             ("properties", Value::Object(properties)) => {
                 let properties = properties
                     .iter()

@@ -18,7 +18,7 @@ use crate::repository;
 /// The researcher's account on the machine.
 pub const RESEARCHER: &str = "researcher";
 /// The operator's account, in the group `admins` and in sudoers.
-pub const OPERATOR: &str = "operator";
+pub const OPERATOR: &str = "admin";
 /// The password of both.
 pub const PASSWORD: &str = "lab-password";
 /// The folder that the machine shares with [`Vm::shared`].
@@ -157,7 +157,8 @@ impl Vm {
                 .arg("is-system-running")
                 .output()?;
             match String::from_utf8_lossy(&state.stdout).trim() {
-                "running" => return Ok(()),
+                // The desktop's server listens a moment after systemd calls it started.
+                "running" if self.listens(22) && self.listens(3389) => return Ok(()),
                 "degraded" => {
                     let failed = self.run("systemctl", &["--failed", "--no-legend", "--plain"])?;
                     bail!("the machine is degraded: {failed}");
@@ -165,6 +166,24 @@ impl Vm {
                 _ => {}
             }
         }
+    }
+
+    /// Whether something on the machine listens at a TCP port.
+    pub fn listens(&self, port: u16) -> bool {
+        ["tcp", "tcp6"].iter().any(|family| {
+            let sockets = fs::read_to_string(format!("/proc/{}/net/{family}", self.leader))
+                .unwrap_or_default();
+            // Columns: number, local address, remote address, state (0A listens).
+            sockets
+                .lines()
+                .map(|line| line.split_whitespace().collect::<Vec<_>>())
+                .any(|columns| {
+                    columns
+                        .get(1)
+                        .is_some_and(|local| local.ends_with(&format!(":{port:04X}")))
+                        && columns.get(3) == Some(&"0A")
+                })
+        })
     }
 
     /// A program that will run on the machine, as root, and know nothing of this process's environment.

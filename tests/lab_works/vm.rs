@@ -1,0 +1,71 @@
+//! The researcher's machine.
+
+use std::time::{Duration, Instant};
+
+use tests::lab::vm::{RESEARCHER, Setup};
+
+#[test]
+fn machine_is_ready_in_time_and_is_a_research_desktop() {
+    let Some(lab) = super::lab() else { return };
+    // The root is made once; that is not what is promised.
+    drop(lab.vm(&Setup::default()).unwrap());
+    let setup = Setup::default().file("/etc/lab-marker", "here\n");
+    let began = Instant::now();
+
+    let vm = lab.vm(&setup).unwrap();
+
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(20), "ready after {took:?}");
+    println!("the machine is ready after {took:?}");
+    assert_eq!(vm.run("cat", &["/etc/lab-marker"]).unwrap(), "here\n");
+    assert!(vm.run("id", &[RESEARCHER]).unwrap().contains("researchers"));
+    let listening = vm
+        .run("ss", &["--listening", "--tcp", "--numeric"])
+        .unwrap();
+    for port in [":22 ", ":3389 "] {
+        assert!(listening.contains(port), "{listening}");
+    }
+    let who = vm
+        .command_as(RESEARCHER, "id")
+        .arg("--user")
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&who.stdout).trim(), "1000");
+    let url =
+        "http://169.254.169.254/metadata/instance/compute/vmId?api-version=2021-02-01&format=text";
+    let found = vm
+        .run(
+            "curl",
+            &[
+                "--silent",
+                "--max-time",
+                "5",
+                "--header",
+                "Metadata: true",
+                url,
+            ],
+        )
+        .unwrap();
+    assert_eq!(found, tests::lab::metadata::VM_ID);
+    let storage = "https://stsecure.blob.core.windows.net/import/none";
+    let code = vm.run(
+        "curl",
+        &[
+            "--silent",
+            "--output",
+            "/dev/null",
+            "--write-out",
+            "%{http_code}",
+            storage,
+        ],
+    );
+    assert_eq!(code.unwrap(), "401", "TLS and names work from inside");
+    vm.run("nft", &["add", "table", "inet", "t"]).unwrap();
+
+    let leader = vm.leader();
+    drop(vm);
+    assert!(
+        !std::path::Path::new(&format!("/proc/{leader}")).exists(),
+        "the machine ended"
+    );
+}
