@@ -80,7 +80,7 @@ fn boots(accel: &str) -> bool {
             "-drive",
         ])
         .arg(format!(
-            "file={},format=raw,if=ide,readonly=on",
+            "file={},format=raw,if=virtio,readonly=on",
             disk.path().display()
         ))
         .deadline(DEADLINE)
