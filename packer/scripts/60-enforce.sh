@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes the image conform to the image phase of its policy. What still deviates (1) is for the gate to
-# refuse: it names the control in a report that is kept.
+# Makes the image conform to the image phase of its policy. What is left to sealing deviates still (1), and
+# the gate decides; what could not be done (3) ends the build.
 set -euo pipefail
 
 code=0

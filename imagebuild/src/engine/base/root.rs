@@ -11,7 +11,7 @@ use super::{BaseSpec, Error};
 use crate::{cancel::Cancel, debian::Package, progress::Progress, tool::Tool};
 
 /// What the root has before its first package is installed.
-pub(super) const FILES: [(&str, &str); 6] = [
+pub(super) const FILES: [(&str, &str); 7] = [
     (
         "etc/initramfs-tools/conf.d/sealed.conf",
         include_str!("../../../../packer/base/root/etc/initramfs-tools/conf.d/sealed.conf"),
@@ -31,6 +31,10 @@ pub(super) const FILES: [(&str, &str); 6] = [
     (
         "etc/systemd/network/50-dhcp.network",
         include_str!("../../../../packer/base/root/etc/systemd/network/50-dhcp.network"),
+    ),
+    (
+        "etc/systemd/resolved.conf.d/10-quiet.conf",
+        include_str!("../../../../packer/base/root/etc/systemd/resolved.conf.d/10-quiet.conf"),
     ),
     (
         "etc/systemd/system/xrdp.service.d/10-keys.conf",
