@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
-use azure_core::http::headers::{Headers, HeaderName};
-use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
+use azure_core::http::headers::{HeaderName, Headers};
 use azure_core::http::policies::Policy;
+use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{Context, HttpClient, Method, Pipeline, Request, Url};
 use bytes::Bytes;
 use serde::Serialize;
@@ -23,13 +23,29 @@ use crate::retry::{self, Repeat};
 use crate::setting::Setting;
 
 /// Azure Resource Manager.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Arm {
     root: Url,
     /// For what may be sent twice by its method.
     by_method: Pipeline,
     /// For a POST that only asks.
     same: Pipeline,
+}
+
+// The SDK's pipelines show all that is in them, down to the wire.
+impl std::fmt::Debug for Arm {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.debug_struct("Arm")
+            .field("root", &self.root.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the object of a request is called in messages.
+pub(crate) fn object(call: &Call, parts: &[&str]) -> String {
+    let path = call.fill(parts);
+    path.split_once('?')
+        .map_or(path.clone(), |(path, _)| path.to_owned())
 }
 
 /// What came back.
@@ -42,7 +58,8 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn header(&self, name: &'static str) -> Option<&str> {
-        self.headers.get_optional_str(&HeaderName::from_static(name))
+        self.headers
+            .get_optional_str(&HeaderName::from_static(name))
     }
 
     /// How long the service asks to wait before it is asked again.
@@ -81,11 +98,20 @@ impl Arm {
         wire: &Arc<dyn HttpClient>,
     ) -> Result<Self, OpenError> {
         let text = setting.resource_manager();
-        let root = Url::parse(text).map_err(|_| OpenError::Url { url: text.to_owned() })?;
+        let root = Url::parse(text).map_err(|_not_a_url| OpenError::Url {
+            url: text.to_owned(),
+        })?;
         let scope = format!("{text}/.default");
         let pipeline = |patience: Patience| pipeline(patience, &scope, credential, wire);
-        let same = Patience { repeat: Some(Repeat::Same), ..Patience::SERVICE };
-        Ok(Self { root, by_method: pipeline(Patience::SERVICE), same: pipeline(same) })
+        let same = Patience {
+            repeat: Some(Repeat::Same),
+            ..Patience::SERVICE
+        };
+        Ok(Self {
+            root,
+            by_method: pipeline(Patience::SERVICE),
+            same: pipeline(same),
+        })
     }
 
     /// Sends a request of the table and reads its answer. `parts` is what varies in its path.
@@ -96,7 +122,7 @@ impl Arm {
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<T, Error> {
         let reply = self.send(call, parts, body, Repeat::Same).await?;
-        let object = self.object(call, parts);
+        let object = object(call, parts);
         serde_json::from_slice(&reply.body).map_err(|source| Error::because(call, object, source))
     }
 
@@ -114,7 +140,7 @@ impl Arm {
             value: Vec<Value>,
             next_link: Option<String>,
         }
-        let object = self.object(call, parts);
+        let object = object(call, parts);
         let failed = |source: LinkError| Error::because(call, object.clone(), source);
         let mut next = Some(self.url(call, parts)?);
         let (mut items, mut seen) = (Vec::new(), BTreeSet::new());
@@ -150,7 +176,7 @@ impl Arm {
     ) -> Result<Reply, Error> {
         let url = self.url(call, parts)?;
         let body = body.map(serde_json::to_vec).transpose();
-        let body = body.map_err(|source| Error::because(call, self.object(call, parts), source))?;
+        let body = body.map_err(|source| Error::because(call, object(call, parts), source))?;
         self.to(call, &url, body.map(Bytes::from), repeat).await
     }
 
@@ -178,9 +204,14 @@ impl Arm {
             Repeat::Differs => &self.by_method,
         };
         let answer = pipeline.send(&Context::new(), &mut request, None).await;
-        let (status, headers, body) =
-            answer.map_err(|error| Error::new(call, &object, error))?.deconstruct();
-        Ok(Reply { status: status.into(), headers, body: Bytes::copy_from_slice(body.as_ref()) })
+        let (status, headers, body) = answer
+            .map_err(|error| Error::new(call, &object, error))?
+            .deconstruct();
+        Ok(Reply {
+            status: status.into(),
+            headers,
+            body: Bytes::copy_from_slice(body.as_ref()),
+        })
     }
 
     /// The URL of a request of the table.
@@ -189,7 +220,8 @@ impl Arm {
         let url = self.root.join(&path).ok().filter(|url| self.is_own(url));
         let mut url =
             url.ok_or_else(|| Error::because(call, path.clone(), LinkError::Malformed))?;
-        url.query_pairs_mut().append_pair("api-version", call.version);
+        url.query_pairs_mut()
+            .append_pair("api-version", call.version);
         Ok(url)
     }
 
@@ -199,7 +231,9 @@ impl Arm {
         if self.is_own(&url) {
             Ok(url)
         } else {
-            Err(LinkError::Foreign { host: url.host_str().unwrap_or_default().to_owned() })
+            Err(LinkError::Foreign {
+                host: url.host_str().unwrap_or_default().to_owned(),
+            })
         }
     }
 
@@ -209,12 +243,6 @@ impl Arm {
             && url.port_or_known_default() == self.root.port_or_known_default()
             && url.username().is_empty()
             && url.password().is_none()
-    }
-
-    /// How a request's object is called in messages.
-    pub(crate) fn object(&self, call: &Call, parts: &[&str]) -> String {
-        let path = call.fill(parts);
-        path.split_once('?').map_or(path.clone(), |(path, _)| path.to_owned())
     }
 }
 

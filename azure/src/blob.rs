@@ -43,7 +43,9 @@ pub struct Container {
 
 impl std::fmt::Debug for Container {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        to.debug_struct("Container").field("url", &self.url).finish_non_exhaustive()
+        to.debug_struct("Container")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,7 +58,7 @@ impl Container {
         wire: &Arc<dyn HttpClient>,
     ) -> Result<Self, OpenError> {
         let text = format!("{}/{name}", setting.blob(account));
-        let url = Url::parse(&text).map_err(|_| OpenError::Url { url: text.clone() })?;
+        let url = Url::parse(&text).map_err(|_not_a_url| OpenError::Url { url: text.clone() })?;
         let client = |patience: Patience| {
             let mut options = BlobContainerClientOptions {
                 client_options: patience.options(wire),
@@ -67,9 +69,16 @@ impl Container {
             }
             BlobContainerClient::new(url.clone(), Some(Arc::clone(credential)), Some(options))
                 .map(Arc::new)
-                .map_err(|source| OpenError::Client { url: text.clone(), source })
+                .map_err(|source| OpenError::Client {
+                    url: text.clone(),
+                    source,
+                })
         };
-        Ok(Self { short: client(Patience::SERVICE)?, bulk: client(Patience::BULK)?, url: text })
+        Ok(Self {
+            short: client(Patience::SERVICE)?,
+            bulk: client(Patience::BULK)?,
+            url: text,
+        })
     }
 
     /// Where it is.
@@ -109,7 +118,9 @@ pub struct Blob {
 
 impl std::fmt::Debug for Blob {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        to.debug_struct("Blob").field("url", &self.url).finish_non_exhaustive()
+        to.debug_struct("Blob")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,7 +150,9 @@ impl Blob {
     pub async fn find(&self) -> Result<Option<Properties>, Error> {
         match self.properties().await {
             // The answer to a HEAD has no body; a container that is missing is no missing blob.
-            Err(error) if error.status() == Some(404) && error.code() != Some("ContainerNotFound") => {
+            Err(error)
+                if error.status() == Some(404) && error.code() != Some("ContainerNotFound") =>
+            {
                 Ok(None)
             }
             other => other.map(Some),
@@ -149,7 +162,12 @@ impl Blob {
     /// Reads `length` bytes from `offset`, of the content that has this etag and of no other.
     ///
     /// Where the service gives a checksum (ranges up to 4 MiB), the bytes are compared with it.
-    pub async fn read(&self, offset: u64, length: u64, etag: &str) -> Result<bytes::Bytes, ReadError> {
+    pub async fn read(
+        &self,
+        offset: u64,
+        length: u64,
+        etag: &str,
+    ) -> Result<bytes::Bytes, ReadError> {
         read::read(self, offset, length, etag).await
     }
 
@@ -165,7 +183,9 @@ impl Blob {
             ..BlobClientDeleteOptions::default()
         };
         let deleted = self.short.delete(Some(options)).await;
-        deleted.map(drop).map_err(|error| Error::new(&call::blob::REMOVE, &self.url, error))
+        deleted
+            .map(drop)
+            .map_err(|error| Error::new(&call::blob::REMOVE, &self.url, error))
     }
 
     /// Makes the blob immutable until a moment. A locked policy can only be lengthened.
@@ -180,14 +200,19 @@ impl Blob {
             }),
             ..BlobClientSetImmutabilityPolicyOptions::default()
         };
-        let set = self.short.set_immutability_policy(&expiry, Some(options)).await;
-        set.map(drop).map_err(|error| Error::new(&call, &self.url, error))
+        let set = self
+            .short
+            .set_immutability_policy(&expiry, Some(options))
+            .await;
+        set.map(drop)
+            .map_err(|error| Error::new(&call, &self.url, error))
     }
 
     /// Puts the blob under legal hold, or ends that.
     pub async fn set_legal_hold(&self, held: bool) -> Result<(), Error> {
         let options = Some(BlobClientSetLegalHoldOptions::default());
         let set = self.short.set_legal_hold(held, options).await;
-        set.map(drop).map_err(|error| Error::new(&call::blob::LEGAL_HOLD, &self.url, error))
+        set.map(drop)
+            .map_err(|error| Error::new(&call::blob::LEGAL_HOLD, &self.url, error))
     }
 }

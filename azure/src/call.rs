@@ -97,17 +97,41 @@ pub mod blob {
         action: &'static str,
         role: &'static str,
     ) -> Call {
-        Call { deed, service: Service::Blob, method, path, version: VERSION, action, role }
+        Call {
+            deed,
+            service: Service::Blob,
+            method,
+            path,
+            version: VERSION,
+            action,
+            role,
+        }
     }
 
     /// Makes one blob of staged blocks.
-    pub const COMMIT: Call =
-        call("commit the blocks of", "PUT", "/{container}/{blob}?comp=blocklist", WRITE, CONTRIBUTOR);
+    pub const COMMIT: Call = call(
+        "commit the blocks of",
+        "PUT",
+        "/{container}/{blob}?comp=blocklist",
+        WRITE,
+        CONTRIBUTOR,
+    );
     /// Reads what holds for a container.
-    pub const CONTAINER_PROPERTIES: Call =
-        call("read the properties of", "GET", "/{container}?restype=container", CONTAINER, READER);
+    pub const CONTAINER_PROPERTIES: Call = call(
+        "read the properties of",
+        "GET",
+        "/{container}?restype=container",
+        CONTAINER,
+        READER,
+    );
     /// Deletes a blob.
-    pub const REMOVE: Call = call("delete", "DELETE", "/{container}/{blob}", DELETE, CONTRIBUTOR);
+    pub const REMOVE: Call = call(
+        "delete",
+        "DELETE",
+        "/{container}/{blob}",
+        DELETE,
+        CONTRIBUTOR,
+    );
     /// Makes a blob immutable until a day.
     pub const IMMUTABLE: Call = call(
         "make immutable",
@@ -117,8 +141,13 @@ pub mod blob {
         CONTRIBUTOR,
     );
     /// Puts a blob under legal hold, or ends that.
-    pub const LEGAL_HOLD: Call =
-        call("set the legal hold of", "PUT", "/{container}/{blob}?comp=legalhold", WRITE, CONTRIBUTOR);
+    pub const LEGAL_HOLD: Call = call(
+        "set the legal hold of",
+        "PUT",
+        "/{container}/{blob}?comp=legalhold",
+        WRITE,
+        CONTRIBUTOR,
+    );
     /// Lists blobs, page by page.
     pub const LIST: Call = call(
         "list the blobs of",
@@ -128,8 +157,13 @@ pub mod blob {
         READER,
     );
     /// Reads what holds for a blob.
-    pub const PROPERTIES: Call =
-        call("read the properties of", "HEAD", "/{container}/{blob}", READ, READER);
+    pub const PROPERTIES: Call = call(
+        "read the properties of",
+        "HEAD",
+        "/{container}/{blob}",
+        READ,
+        READER,
+    );
     /// Reads a range of a blob.
     pub const READ_RANGE: Call = call("read", "GET", "/{container}/{blob}", READ, READER);
     /// Stages a block.
@@ -266,8 +300,12 @@ pub mod gallery {
         "Microsoft.Compute/galleries/images/versions/delete",
     );
     /// Reads an image definition.
-    pub const IMAGE_DEFINITION: Call =
-        call("read image definition", "GET", IMAGE, "Microsoft.Compute/galleries/images/read");
+    pub const IMAGE_DEFINITION: Call = call(
+        "read image definition",
+        "GET",
+        IMAGE,
+        "Microsoft.Compute/galleries/images/read",
+    );
     /// Reads an image version and how far its replication is.
     pub const IMAGE_VERSION: Call = call(
         "read image version",
@@ -326,15 +364,29 @@ pub mod metadata {
     use super::{Call, Service};
 
     const fn call(deed: &'static str, path: &'static str, version: &'static str) -> Call {
-        Call { deed, service: Service::Metadata, method: "GET", path, version, action: "–", role: "–" }
+        Call {
+            deed,
+            service: Service::Metadata,
+            method: "GET",
+            path,
+            version,
+            action: "–",
+            role: "–",
+        }
     }
 
     /// Fetches the attested document.
-    pub const ATTESTED: Call =
-        call("fetch the attested document from", "/metadata/attested/document?nonce={nonce}", "2025-04-07");
+    pub const ATTESTED: Call = call(
+        "fetch the attested document from",
+        "/metadata/attested/document?nonce={nonce}",
+        "2025-04-07",
+    );
     /// Reads what Azure knows about the VM.
-    pub const INSTANCE: Call =
-        call("read the instance metadata from", "/metadata/instance", "2025-04-07");
+    pub const INSTANCE: Call = call(
+        "read the instance metadata from",
+        "/metadata/instance",
+        "2025-04-07",
+    );
     /// Fetches a token for a managed identity.
     pub const TOKEN: Call = call(
         "fetch a token from",
@@ -373,7 +425,15 @@ pub mod vault {
         action: &'static str,
         role: &'static str,
     ) -> Call {
-        Call { deed, service: Service::Vault, method, path, version: "2025-07-01", action, role }
+        Call {
+            deed,
+            service: Service::Vault,
+            method,
+            path,
+            version: "2025-07-01",
+            action,
+            role,
+        }
     }
 
     /// Reads the public half of a key.

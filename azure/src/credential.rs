@@ -79,7 +79,9 @@ mod tests {
         assert_eq!(read("identity = \"system\"").unwrap(), Identity::System);
         assert_eq!(
             read("identity.user.client-id = \"11\"").unwrap(),
-            Identity::User { client_id: "11".into() }
+            Identity::User {
+                client_id: "11".into()
+            }
         );
         assert!(read("identity = \"root\"").is_err());
     }

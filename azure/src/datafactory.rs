@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::arm::{Arm, LinkError, NOTHING};
+use crate::arm::{self, Arm, LinkError, NOTHING};
 use crate::call::{self, Call};
 use crate::error::Error;
 use crate::names::{ResourceId, Segment};
@@ -127,7 +127,10 @@ impl Factory {
         }
         let call = call::datafactory::CREATE_RUN;
         let parts = [self.id.as_str(), pipeline.as_str()];
-        let reply = self.arm.send(&call, &parts, Some(parameters), Repeat::Differs).await?;
+        let reply = self
+            .arm
+            .send(&call, &parts, Some(parameters), Repeat::Differs)
+            .await?;
         let started: Started = serde_json::from_slice(&reply.body)
             .map_err(|source| Error::because(&call, pipeline.as_str(), source))?;
         Ok(started.run_id)
@@ -146,19 +149,28 @@ impl Factory {
             "operator": "Equals",
             "values": [pipeline.as_str()],
         }]);
-        self.query(&call::datafactory::RUNS, &[self.id.as_str()], span, Some(filter)).await
+        self.query(
+            &call::datafactory::RUNS,
+            &[self.id.as_str()],
+            span,
+            Some(filter),
+        )
+        .await
     }
 
     /// Lists what the activities of a run did in a span of time.
     pub async fn activities(&self, run: &Segment, span: Span) -> Result<Vec<Activity>, Error> {
         let parts = [self.id.as_str(), run.as_str()];
-        self.query(&call::datafactory::ACTIVITY_RUNS, &parts, span, None).await
+        self.query(&call::datafactory::ACTIVITY_RUNS, &parts, span, None)
+            .await
     }
 
     /// Ends a run, and the runs that it started.
     pub async fn cancel(&self, run: &Segment) -> Result<(), Error> {
         let parts = [self.id.as_str(), run.as_str(), "true"];
-        let cancelled = self.arm.send(&call::datafactory::CANCEL, &parts, NOTHING, Repeat::Same);
+        let cancelled = self
+            .arm
+            .send(&call::datafactory::CANCEL, &parts, NOTHING, Repeat::Same);
         cancelled.await.map(drop)
     }
 
@@ -192,7 +204,7 @@ impl Factory {
             filters: filter,
             continuation_token: None,
         };
-        let failed = |source: LinkError| Error::because(call, self.arm.object(call, parts), source);
+        let failed = |source: LinkError| Error::because(call, arm::object(call, parts), source);
         let mut items = Vec::new();
         loop {
             let part: Part<T> = self.arm.ask(call, parts, Some(&question)).await?;

@@ -78,7 +78,12 @@ impl Door {
     ) -> Self {
         let tokens = Prefetched::new(source);
         let credential: Arc<dyn TokenCredential> = Arc::new(tokens.clone());
-        Self { setting, tokens, credential, wire }
+        Self {
+            setting,
+            tokens,
+            credential,
+            wire,
+        }
     }
 
     /// Where Azure is.
@@ -101,7 +106,11 @@ impl Door {
     }
 
     /// A container of a storage account.
-    pub fn container(&self, account: &Account, name: &ContainerName) -> Result<Container, OpenError> {
+    pub fn container(
+        &self,
+        account: &Account,
+        name: &ContainerName,
+    ) -> Result<Container, OpenError> {
         Container::new(&self.setting, account, name, &self.credential, &self.wire)
     }
 
@@ -133,7 +142,7 @@ impl Door {
         stream: &Segment,
     ) -> Result<Ingestion, OpenError> {
         let scope = format!("{}/.default", self.setting.monitor());
-        Ingestion::new(endpoint, rule, stream, scope, &self.credential, &self.wire)
+        Ingestion::new(endpoint, rule, stream, &scope, &self.credential, &self.wire)
     }
 }
 

@@ -17,7 +17,11 @@ use crate::patience::{Late, cause};
 
 /// A request that failed.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Failure>);
+
+/// What is known of it.
+#[derive(Debug)]
+struct Failure {
     call: Call,
     object: String,
     answer: Option<Answer>,
@@ -74,9 +78,18 @@ impl Error {
     /// A request that failed in the SDK or on the wire.
     pub(crate) fn new(call: &Call, object: impl Into<String>, error: azure_core::Error) -> Self {
         let answer = match error.kind() {
-            ErrorKind::HttpResponse { status, error_code, raw_response } => {
+            ErrorKind::HttpResponse {
+                status,
+                error_code,
+                raw_response,
+            } => {
                 let raw = raw_response.as_deref();
-                Some(Answer::read((*status).into(), error_code.as_deref(), raw, clock::now()))
+                Some(Answer::read(
+                    (*status).into(),
+                    error_code.as_deref(),
+                    raw,
+                    clock::now(),
+                ))
             }
             _ => None,
         };
@@ -85,7 +98,12 @@ impl Error {
             Some(answer) => answer.message.clone().map(Into::into),
             None => Some(error.into()),
         };
-        Self { call: *call, object: object.into(), answer, source }
+        Self(Box::new(Failure {
+            call: *call,
+            object: object.into(),
+            answer,
+            source,
+        }))
     }
 
     /// A request that was not sent, or an answer that was not understood.
@@ -94,37 +112,43 @@ impl Error {
         object: impl Into<String>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self { call: *call, object: object.into(), answer: None, source: Some(source.into()) }
+        let (object, source) = (object.into(), Some(source.into()));
+        Self(Box::new(Failure {
+            call: *call,
+            object,
+            answer: None,
+            source,
+        }))
     }
 
     /// Which kind of request it was.
     #[must_use]
-    pub const fn call(&self) -> &Call {
-        &self.call
+    pub fn call(&self) -> &Call {
+        &self.0.call
     }
 
     /// What Azure answered; none when there was no answer.
     #[must_use]
-    pub const fn answer(&self) -> Option<&Answer> {
-        self.answer.as_ref()
+    pub fn answer(&self) -> Option<&Answer> {
+        self.0.answer.as_ref()
     }
 
     /// The status of the answer.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.answer.as_ref().map(|answer| answer.status)
+        self.0.answer.as_ref().map(|answer| answer.status)
     }
 
     /// Azure's code for what is wrong.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
-        self.answer.as_ref()?.code.as_deref()
+        self.0.answer.as_ref()?.code.as_deref()
     }
 
     /// What the failure smells of.
     #[must_use]
     pub fn reason(&self) -> Reason {
-        match &self.answer {
+        match &self.0.answer {
             Some(answer) => answer.reason(),
             None => self.unanswered().unwrap_or(Reason::Other),
         }
@@ -132,7 +156,7 @@ impl Error {
 
     /// Why there was no answer.
     fn unanswered(&self) -> Option<Reason> {
-        let source: &(dyn StdError + 'static) = self.source.as_deref()?;
+        let source: &(dyn StdError + 'static) = self.0.source.as_deref()?;
         if cause::<Unavailable>(source).is_some() {
             return Some(Reason::Identity);
         }
@@ -155,23 +179,34 @@ impl Error {
     /// The next step, where it is known.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        let Call { action, role, .. } = self.call;
+        let Call { action, role, .. } = self.0.call;
         Some(match self.reason() {
             Reason::Clock => {
-                let skew = self.answer.as_ref().and_then(|answer| answer.skew)?;
-                format!("the clock of this machine is {} s off; set it", skew.as_secs())
+                let skew = self.0.answer.as_ref().and_then(|answer| answer.skew)?;
+                format!(
+                    "the clock of this machine is {} s off; set it",
+                    skew.as_secs()
+                )
             }
-            Reason::Firewall => "the identity was not even asked about: the service's network rules keep this \
+            Reason::Firewall => {
+                "the identity was not even asked about: the service's network rules keep this \
                  machine out; use its private endpoint, or allow this network"
-                .to_owned(),
-            Reason::Identity => "`az account get-access-token` or the metadata service must give this identity \
+                    .to_owned()
+            }
+            Reason::Identity => {
+                "`az account get-access-token` or the metadata service must give this identity \
                  a token"
-                .to_owned(),
-            Reason::Refused => "the private DNS zone must be linked to this network and hold the address of the \
+                    .to_owned()
+            }
+            Reason::Refused => {
+                "the private DNS zone must be linked to this network and hold the address of the \
                  private endpoint"
-                .to_owned(),
+                    .to_owned()
+            }
             Reason::Role => {
-                format!("the identity needs `{action}`, as in the role `{role}`; a new role takes up to 30 minutes")
+                format!(
+                    "the identity needs `{action}`, as in the role `{role}`; a new role takes up to 30 minutes"
+                )
             }
             _ => return None,
         })
@@ -180,8 +215,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "failed to {} `{}`", self.call.deed, self.object)?;
-        let Some(answer) = &self.answer else { return Ok(()) };
+        write!(to, "failed to {} `{}`", self.0.call.deed, self.0.object)?;
+        let Some(answer) = &self.0.answer else {
+            return Ok(());
+        };
         write!(to, ": {}", answer.status)?;
         if let Some(code) = &answer.code {
             write!(to, " {code}")?;
@@ -195,7 +232,7 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        let source = self.source.as_deref()?;
+        let source = self.0.source.as_deref()?;
         Some(source)
     }
 }
@@ -209,20 +246,29 @@ impl Answer {
         now: OffsetDateTime,
     ) -> Self {
         let header = |name: &'static str| {
-            let value = raw?.headers().get_optional_str(&HeaderName::from_static(name))?;
+            let value = raw?
+                .headers()
+                .get_optional_str(&HeaderName::from_static(name))?;
             Some(short(value))
         };
         let body = raw.map(|raw| String::from_utf8_lossy(raw.body()).into_owned());
         let (told, message) = body.as_deref().map_or((None, None), said);
         // Without a code of the service the SDK puts the status in words there.
         let code = header("x-ms-error-code").or(told).or_else(|| {
-            code.filter(|code| !code.contains(' ') && !code.is_empty()).map(short)
+            code.filter(|code| !code.contains(' ') && !code.is_empty())
+                .map(short)
         });
         let skew = header("date")
             .and_then(|date| azure_core::time::parse_rfc7231(&date).ok())
             .map(|date| (date - now).unsigned_abs())
             .filter(|skew| *skew > SKEW);
-        Self { status, code, message, request: header("x-ms-request-id"), skew }
+        Self {
+            status,
+            code,
+            message,
+            request: header("x-ms-request-id"),
+            skew,
+        }
     }
 
     fn reason(&self) -> Reason {
@@ -230,8 +276,10 @@ impl Answer {
         match (self.status, code) {
             (401 | 403, _) if self.skew.is_some() => Reason::Clock,
             // Storage: the identity is known and lacks the role.
-            (403, "AuthorizationPermissionMismatch" | "InsufficientAccountPermissions") => Reason::Role,
-            // Storage: the network rules, before anybody asks for the identity.
+            (403, "AuthorizationPermissionMismatch" | "InsufficientAccountPermissions") => {
+                Reason::Role
+            }
+            // The network rules of storage and Key Vault, before anybody asks for the identity.
             (
                 403 | 409,
                 "AuthorizationFailure"
@@ -239,9 +287,10 @@ impl Answer {
                 | "IpAuthorizationError"
                 | "PublicAccessNotPermitted"
                 | "PublicAccessNotAuthorized"
-                | "NetworkAuthorizationError",
+                | "NetworkAuthorizationError"
+                | "ForbiddenByFirewall"
+                | "ForbiddenByConnection",
             ) => Reason::Firewall,
-            (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => Reason::Firewall,
             // Key Vault says `Forbidden` to both and explains in the message.
             (403, _) if self.mentions("firewall") || self.mentions("not a trusted service") => {
                 Reason::Firewall
@@ -260,19 +309,30 @@ impl Answer {
     }
 
     fn mentions(&self, word: &str) -> bool {
-        self.message.as_ref().is_some_and(|message| message.to_ascii_lowercase().contains(word))
+        self.message
+            .as_ref()
+            .is_some_and(|message| message.to_ascii_lowercase().contains(word))
     }
 }
 
 /// How far two clocks may be apart. Azure takes tokens that begin up to five minutes from now.
-const SKEW: Duration = Duration::from_secs(5 * 60);
+const SKEW: Duration = Duration::from_mins(5);
 
 /// Code and message of an error as JSON (most services) or XML (storage).
 fn said(body: &str) -> (Option<String>, Option<String>) {
     if let Ok(json) = serde_json::from_str::<serde_json::Value>(body) {
-        let text = |pointer| json.pointer(pointer).and_then(|value| value.as_str()).map(short);
-        let code = text("/error/innererror/code").or_else(|| text("/error/code")).or_else(|| text("/code"));
-        return (code.or_else(|| text("/error")), text("/error/message").or_else(|| text("/message")));
+        let text = |pointer| {
+            json.pointer(pointer)
+                .and_then(|value| value.as_str())
+                .map(short)
+        };
+        let code = text("/error/innererror/code")
+            .or_else(|| text("/error/code"))
+            .or_else(|| text("/code"));
+        return (
+            code.or_else(|| text("/error")),
+            text("/error/message").or_else(|| text("/message")),
+        );
     }
     let element = |name: &str| {
         let (_before, rest) = body.split_once(&format!("<{name}>"))?;
@@ -307,14 +367,21 @@ mod tests {
             error_code: None,
             raw_response: Some(Box::new(raw)),
         };
-        Error::new(&call::blob::LIST, "https://st/import", azure_core::Error::with_message(kind, body))
+        Error::new(
+            &call::blob::LIST,
+            "https://st/import",
+            azure_core::Error::with_message(kind, body),
+        )
     }
 
     #[test]
     fn a_missing_role_is_told_from_a_firewall() {
         let role = failed(
             403,
-            &[("x-ms-error-code", "AuthorizationPermissionMismatch"), ("x-ms-request-id", "r-1")],
+            &[
+                ("x-ms-error-code", "AuthorizationPermissionMismatch"),
+                ("x-ms-request-id", "r-1"),
+            ],
             "",
         );
         assert_eq!(role.reason(), Reason::Role);
@@ -347,12 +414,19 @@ mod tests {
             &[],
             r#"{"error":{"code":"Forbidden","message":"Caller is not authorized","innererror":{"code":"ForbiddenByRbac"}}}"#,
         );
-        assert_eq!((rbac.reason(), rbac.code()), (Reason::Role, Some("ForbiddenByRbac")));
+        assert_eq!(
+            (rbac.reason(), rbac.code()),
+            (Reason::Role, Some("ForbiddenByRbac"))
+        );
     }
 
     #[test]
     fn what_azure_says_is_the_cause() {
-        let arm = failed(404, &[], r#"{"error":{"code":"ResourceNotFound","message":"No such gallery.\nx"}}"#);
+        let arm = failed(
+            404,
+            &[],
+            r#"{"error":{"code":"ResourceNotFound","message":"No such gallery.\nx"}}"#,
+        );
         assert_eq!(arm.reason(), Reason::Missing);
         assert_eq!(arm.source().unwrap().to_string(), "No such gallery.");
         assert_eq!(failed(409, &[], "garbage").reason(), Reason::Conflict);
@@ -363,7 +437,12 @@ mod tests {
     fn a_wrong_clock_is_named_before_the_identity_is_blamed() {
         let error = failed(401, &[("date", "Fri, 01 Jan 2021 00:00:00 GMT")], "");
         assert_eq!(error.reason(), Reason::Clock);
-        assert!(error.hint().unwrap().starts_with("the clock of this machine is "));
+        assert!(
+            error
+                .hint()
+                .unwrap()
+                .starts_with("the clock of this machine is ")
+        );
         assert_eq!(failed(401, &[], "").reason(), Reason::Identity);
     }
 
@@ -377,7 +456,11 @@ mod tests {
             (503, "ServerBusy", Reason::Throttled),
             (500, "InternalError", Reason::Other),
         ] {
-            assert_eq!(failed(status, &[("x-ms-error-code", code)], "").reason(), expected, "{status}");
+            assert_eq!(
+                failed(status, &[("x-ms-error-code", code)], "").reason(),
+                expected,
+                "{status}"
+            );
         }
     }
 

@@ -61,7 +61,7 @@ impl Asked {
             match name.as_str() {
                 "x-ms-client-request-id" | "user-agent" => {}
                 "authorization" => text.push_str("\nauthorization: (token)"),
-                _ => text.push_str(&format!("\n{name}: {value}")),
+                _ => text.extend(["\n", name, ": ", value]),
             }
         }
         if !self.body.is_empty() {
@@ -81,34 +81,43 @@ impl Script {
 
     /// Adds an answer.
     #[must_use]
-    pub fn answer(
-        self,
-        status: u16,
-        headers: &[(&str, &str)],
-        body: impl Into<Bytes>,
-    ) -> Self {
+    pub fn answer(self, status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Self {
         self.push(status, headers, body);
         self
     }
 
     /// Adds an answer to a script that is in use.
     pub fn push(&self, status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) {
-        let headers =
-            headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let answer = Answer { status, headers: headers.collect(), body: body.into() };
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push_back(answer);
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let answer = Answer {
+            status,
+            headers: headers.collect(),
+            body: body.into(),
+        };
+        self.answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(answer);
     }
 
     /// What was asked so far.
     #[must_use]
     pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// How many answers are left.
     #[must_use]
     pub fn left(&self) -> usize {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 }
 
@@ -117,8 +126,15 @@ impl HttpClient for Script {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let asked = record(request);
         let line = asked.line();
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
-        let answer = self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(asked);
+        let answer = self
+            .answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
         let Some(answer) = answer else {
             let message = format!("the script has no answer to {line}");
             return Err(azure_core::Error::with_message(ErrorKind::Other, message));
@@ -127,13 +143,20 @@ impl HttpClient for Script {
         for (name, value) in answer.headers {
             headers.insert(name, value);
         }
-        Ok(AsyncRawResponse::from_bytes(StatusCode::from(answer.status), headers, answer.body))
+        Ok(AsyncRawResponse::from_bytes(
+            StatusCode::from(answer.status),
+            headers,
+            answer.body,
+        ))
     }
 }
 
 fn record(request: &Request) -> Asked {
     let headers = request.headers().iter().map(|(name, value)| {
-        (name.as_str().to_ascii_lowercase(), value.as_str().to_owned())
+        (
+            name.as_str().to_ascii_lowercase(),
+            value.as_str().to_owned(),
+        )
     });
     let body = match request.body() {
         Body::Bytes(bytes) => bytes.clone(),
@@ -175,7 +198,11 @@ impl Failing {
         inner: Arc<dyn HttpClient>,
         faults: impl IntoIterator<Item = (usize, Fault)>,
     ) -> Self {
-        Self { inner, faults: faults.into_iter().collect(), count: AtomicUsize::new(0) }
+        Self {
+            inner,
+            faults: faults.into_iter().collect(),
+            count: AtomicUsize::new(0),
+        }
     }
 
     /// How many requests there were.
@@ -194,16 +221,20 @@ impl HttpClient for Failing {
             Some(Fault::Break) => {
                 // The service got it and did as it was asked; the answer is lost.
                 drop(self.inner.execute_request(request).await);
-                Err(azure_core::Error::with_message(ErrorKind::Io, "connection reset"))
+                Err(azure_core::Error::with_message(
+                    ErrorKind::Io,
+                    "connection reset",
+                ))
             }
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Status(status)) => {
                 let status = StatusCode::from(*status);
                 Ok(AsyncRawResponse::from_bytes(status, Headers::new(), ""))
             }
-            Some(Fault::Unconnected) => {
-                Err(azure_core::Error::with_message(ErrorKind::Connection, "connection refused"))
-            }
+            Some(Fault::Unconnected) => Err(azure_core::Error::with_message(
+                ErrorKind::Connection,
+                "connection refused",
+            )),
         }
     }
 }
@@ -235,7 +266,7 @@ impl TokenCredential for Fixed {
         _scopes: &[&str],
         _options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        let expires = OffsetDateTime::now_utc() + Duration::from_secs(24 * 3600);
+        let expires = OffsetDateTime::now_utc() + Duration::from_hours(24);
         Ok(AccessToken::new(self.token, expires))
     }
 }

@@ -257,12 +257,20 @@ impl Gallery {
 
     /// Reads an image definition.
     pub async fn image(&self, image: &Segment) -> Result<Image, Error> {
-        self.arm.ask(&call::gallery::IMAGE_DEFINITION, &self.parts(image), NOTHING).await
+        self.arm
+            .ask(
+                &call::gallery::IMAGE_DEFINITION,
+                &self.parts(image),
+                NOTHING,
+            )
+            .await
     }
 
     /// Makes an image definition, or changes it to this.
     pub async fn put_image(&self, image: &Segment, body: &Image) -> Result<Operation, Error> {
-        self.arm.begin(&call::gallery::PUT_IMAGE, &self.parts(image), Some(body)).await
+        self.arm
+            .begin(&call::gallery::PUT_IMAGE, &self.parts(image), Some(body))
+            .await
     }
 
     /// Changes an image definition.
@@ -271,23 +279,31 @@ impl Gallery {
         image: &Segment,
         patch: &Patch<ImageProperties>,
     ) -> Result<Operation, Error> {
-        self.arm.begin(&call::gallery::PATCH_IMAGE, &self.parts(image), Some(patch)).await
+        self.arm
+            .begin(&call::gallery::PATCH_IMAGE, &self.parts(image), Some(patch))
+            .await
     }
 
     /// Deletes an image definition, which must have no versions.
     pub async fn delete_image(&self, image: &Segment) -> Result<Operation, Error> {
-        self.arm.begin(&call::gallery::DELETE_IMAGE, &self.parts(image), NOTHING).await
+        self.arm
+            .begin(&call::gallery::DELETE_IMAGE, &self.parts(image), NOTHING)
+            .await
     }
 
     /// Lists the versions of an image.
     pub async fn versions(&self, image: &Segment) -> Result<Vec<Version>, Error> {
-        self.arm.list(&call::gallery::IMAGE_VERSIONS, &self.parts(image), MOST).await
+        self.arm
+            .list(&call::gallery::IMAGE_VERSIONS, &self.parts(image), MOST)
+            .await
     }
 
     /// Reads a version and how far its replication is.
     pub async fn version(&self, image: &Segment, version: &Segment) -> Result<Version, Error> {
         let parts = self.of_version(image, version);
-        self.arm.ask(&call::gallery::IMAGE_VERSION, &parts, NOTHING).await
+        self.arm
+            .ask(&call::gallery::IMAGE_VERSION, &parts, NOTHING)
+            .await
     }
 
     /// Makes a version, or changes it to this.
@@ -298,7 +314,9 @@ impl Gallery {
         body: &Version,
     ) -> Result<Operation, Error> {
         let parts = self.of_version(image, version);
-        self.arm.begin(&call::gallery::PUT_VERSION, &parts, Some(body)).await
+        self.arm
+            .begin(&call::gallery::PUT_VERSION, &parts, Some(body))
+            .await
     }
 
     /// Changes a version.
@@ -309,7 +327,9 @@ impl Gallery {
         patch: &Patch<VersionProperties>,
     ) -> Result<Operation, Error> {
         let parts = self.of_version(image, version);
-        self.arm.begin(&call::gallery::PATCH_VERSION, &parts, Some(patch)).await
+        self.arm
+            .begin(&call::gallery::PATCH_VERSION, &parts, Some(patch))
+            .await
     }
 
     /// Deletes a version.
@@ -319,7 +339,9 @@ impl Gallery {
         version: &Segment,
     ) -> Result<Operation, Error> {
         let parts = self.of_version(image, version);
-        self.arm.begin(&call::gallery::DELETE_VERSION, &parts, NOTHING).await
+        self.arm
+            .begin(&call::gallery::DELETE_VERSION, &parts, NOTHING)
+            .await
     }
 
     fn parts<'a>(&'a self, image: &'a Segment) -> [&'a str; 2] {

@@ -22,11 +22,20 @@ use crate::retry::Repeat;
 use crate::setting::Endpoint;
 
 /// A stream of a data collection rule.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Ingestion {
     pipeline: Pipeline,
     url: Url,
     stream: Segment,
+}
+
+// The SDK's pipelines show all that is in them, down to the wire.
+impl std::fmt::Debug for Ingestion {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.debug_struct("Ingestion")
+            .field("url", &self.url.as_str())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What was sent.
@@ -90,18 +99,25 @@ impl Ingestion {
         endpoint: &Endpoint,
         rule: &Segment,
         stream: &Segment,
-        scope: String,
+        scope: &str,
         credential: &Arc<dyn TokenCredential>,
         wire: &Arc<dyn HttpClient>,
     ) -> Result<Self, OpenError> {
         let call = call::ingestion::SEND;
         let path = call.fill(&[rule.as_str(), stream.as_str()]);
         let text = format!("{}{path}?api-version={}", endpoint.as_str(), call.version);
-        let url = Url::parse(&text).map_err(|_| OpenError::Url { url: text })?;
+        let url = Url::parse(&text).map_err(|_not_a_url| OpenError::Url { url: text })?;
         // Sending rows twice is better than losing them.
-        let patience = Patience { repeat: Some(Repeat::Same), ..Patience::SERVICE };
-        let pipeline = pipeline(patience, &scope, credential, wire);
-        Ok(Self { pipeline, url, stream: stream.clone() })
+        let patience = Patience {
+            repeat: Some(Repeat::Same),
+            ..Patience::SERVICE
+        };
+        let pipeline = pipeline(patience, scope, credential, wire);
+        Ok(Self {
+            pipeline,
+            url,
+            stream: stream.clone(),
+        })
     }
 
     /// Sends rows, in as many batches as they need.
@@ -109,18 +125,28 @@ impl Ingestion {
         let stream = || self.stream.to_string();
         let mut waiting = Vec::new();
         for (row, value) in rows.iter().enumerate() {
-            let text = serde_json::to_vec(value)
-                .map_err(|source| IngestionError::Row { stream: stream(), row, source })?;
+            let text = serde_json::to_vec(value).map_err(|source| IngestionError::Row {
+                stream: stream(),
+                row,
+                source,
+            })?;
             if text.len() + 2 > BATCH {
                 let length = text.len();
-                return Err(IngestionError::TooLong { stream: stream(), row, length });
+                return Err(IngestionError::TooLong {
+                    stream: stream(),
+                    row,
+                    length,
+                });
             }
             waiting.push(text);
         }
         let mut sent = Sent::default();
         let mut queue = batches(waiting);
         while let Some(batch) = queue.pop() {
-            let compress = |source| IngestionError::Compress { stream: stream(), source };
+            let compress = |source| IngestionError::Compress {
+                stream: stream(),
+                source,
+            };
             let body = compressed(&batch).map_err(compress)?;
             match self.post(body).await {
                 Ok(()) => {
@@ -134,7 +160,11 @@ impl Ingestion {
                     queue.extend([second, first]);
                 }
                 Err(source) => {
-                    return Err(IngestionError::Failed { stream: stream(), sent, source });
+                    return Err(IngestionError::Failed {
+                        stream: stream(),
+                        sent,
+                        source,
+                    });
                 }
             }
         }
@@ -146,8 +176,13 @@ impl Ingestion {
         request.insert_header("content-type", "application/json");
         request.insert_header("content-encoding", "gzip");
         request.set_body(Bytes::from(body));
-        let answer = self.pipeline.send(&Context::new(), &mut request, None).await;
-        answer.map(drop).map_err(|error| Error::new(&call::ingestion::SEND, self.stream.as_str(), error))
+        let answer = self
+            .pipeline
+            .send(&Context::new(), &mut request, None)
+            .await;
+        answer
+            .map(drop)
+            .map_err(|error| Error::new(&call::ingestion::SEND, self.stream.as_str(), error))
     }
 }
 
@@ -158,7 +193,7 @@ fn batches(rows: Vec<Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
     let mut length = BATCH;
     for row in rows {
         match batches.last_mut() {
-            Some(batch) if length + row.len() + 1 <= BATCH => {
+            Some(batch) if length + row.len() < BATCH => {
                 length += row.len() + 1;
                 batch.push(row);
             }
@@ -202,7 +237,10 @@ mod tests {
             .map(|batch| batch.iter().map(Vec::len).collect())
             .collect();
 
-        assert_eq!(lengths, [vec![10, BATCH - 15], vec![10], vec![BATCH - 2], vec![1]]);
+        assert_eq!(
+            lengths,
+            [vec![10, BATCH - 15], vec![10], vec![BATCH - 2], vec![1]]
+        );
         for batch in lengths {
             let written = batch.iter().sum::<usize>() + batch.len() + 1;
             assert!(written <= BATCH, "{written}");

@@ -22,9 +22,16 @@ use crate::patience::Patience;
 use crate::transport::{self, WireError, limited};
 
 /// The metadata service of this VM.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Metadata {
     pipeline: Pipeline,
+}
+
+// The SDK's pipelines show all that is in them, down to the wire.
+impl std::fmt::Debug for Metadata {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.debug_struct("Metadata").finish_non_exhaustive()
+    }
 }
 
 /// Where it is.
@@ -67,7 +74,10 @@ impl Compute {
     /// The value of a tag.
     #[must_use]
     pub fn tag(&self, name: &str) -> Option<&str> {
-        self.tags_list.iter().find(|tag| tag.name == name).map(|tag| tag.value.as_str())
+        self.tags_list
+            .iter()
+            .find(|tag| tag.name == name)
+            .map(|tag| tag.value.as_str())
     }
 }
 
@@ -150,16 +160,19 @@ pub struct Attested {
 impl Metadata {
     /// The service at its real address.
     pub fn new() -> Result<Self, WireError> {
-        Ok(Self::over(Arc::new(Link::new()?)))
+        let link: Arc<dyn HttpClient> = Arc::new(Link::new()?);
+        Ok(Self::over(&link))
     }
 
     /// The same over another link.
     #[must_use]
-    pub fn over(link: Arc<dyn HttpClient>) -> Self {
-        let options = Patience::METADATA.options(&link);
+    pub fn over(link: &Arc<dyn HttpClient>) -> Self {
+        let options = Patience::METADATA.options(link);
         let name = option_env!("CARGO_PKG_NAME");
         let version = option_env!("CARGO_PKG_VERSION");
-        Self { pipeline: Pipeline::new(name, version, options, Vec::new(), Vec::new(), None) }
+        Self {
+            pipeline: Pipeline::new(name, version, options, Vec::new(), Vec::new(), None),
+        }
     }
 
     /// Reads what Azure knows about the VM.
@@ -181,7 +194,10 @@ impl Metadata {
         let document: Document =
             serde_json::from_slice(&body).map_err(|source| Error::because(&call, HOST, source))?;
         if document.encoding != "pkcs7" {
-            let why = format!("its encoding is `{}`, not `pkcs7`", document.encoding.escape_debug());
+            let why = format!(
+                "its encoding is `{}`, not `pkcs7`",
+                document.encoding.escape_debug()
+            );
             return Err(Error::because(&call, HOST, why));
         }
         let pkcs7 = STANDARD
@@ -191,13 +207,21 @@ impl Metadata {
     }
 
     async fn get(&self, call: &Call, query: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
-        let path = call.path.split_once('?').map_or(call.path, |(path, _)| path);
+        let path = call
+            .path
+            .split_once('?')
+            .map_or(call.path, |(path, _)| path);
         let mut url = Url::parse(&format!("http://{HOST}{path}"))
             .map_err(|source| Error::because(call, HOST, source))?;
-        url.query_pairs_mut().append_pair("api-version", call.version).extend_pairs(query);
+        url.query_pairs_mut()
+            .append_pair("api-version", call.version)
+            .extend_pairs(query);
         let mut request = Request::new(url, Method::Get);
         request.insert_header("metadata", "true");
-        let answer = self.pipeline.send(&Context::new(), &mut request, None).await;
+        let answer = self
+            .pipeline
+            .send(&Context::new(), &mut request, None)
+            .await;
         let answer = answer.map_err(|error| Error::new(call, HOST, error))?;
         Ok(answer.into_body().as_ref().to_vec())
     }
@@ -220,13 +244,19 @@ impl Link {
             .timeout(TOTAL)
             .build()
             .map_err(|source| WireError::Client { source })?;
-        Ok(Self { client, elsewhere: None })
+        Ok(Self {
+            client,
+            elsewhere: None,
+        })
     }
 
     /// A link to where a test plays the service.
     #[cfg(any(test, feature = "test-util"))]
     pub fn to(elsewhere: SocketAddr) -> Result<Self, WireError> {
-        Ok(Self { elsewhere: Some(elsewhere), ..Self::new()? })
+        Ok(Self {
+            elsewhere: Some(elsewhere),
+            ..Self::new()?
+        })
     }
 }
 
@@ -254,8 +284,9 @@ impl HttpClient for Link {
             Some(elsewhere) => {
                 let mut request = request.clone();
                 let moved = url.set_host_and_port(elsewhere);
-                *request.url_mut() = moved
-                    .ok_or_else(|| azure_core::Error::with_message(ErrorKind::Other, "no address"))?;
+                *request.url_mut() = moved.ok_or_else(|| {
+                    azure_core::Error::with_message(ErrorKind::Other, "no address")
+                })?;
                 self.client.execute_request(&request).await?
             }
         };

@@ -148,7 +148,9 @@ mod tests {
 
     #[test]
     fn names_that_would_leave_their_place_in_a_url_are_refused() {
-        for text in ["", "..", "a/../b", "./a", "a//b", "a\\b", "/a", "a/", "a\nb"] {
+        for text in [
+            "", "..", "a/../b", "./a", "a//b", "a\\b", "/a", "a/", "a\nb",
+        ] {
             assert!(BlobName::try_from(text).is_err(), "{text:?}");
         }
         for text in ["", "..", "a/b", "a?b", "a#b", "a b", "a%2Fb", "a."] {
@@ -160,7 +162,15 @@ mod tests {
         for text in ["", "1vault", "a--b", "kv.evil", "kv-"] {
             assert!(VaultName::try_from(text).is_err(), "{text:?}");
         }
-        for text in ["", "/", "/subscriptions", "/subscriptions/s/..", "/subscriptions/s/a/b?x", "//evil/s", "subscriptions/s"] {
+        for text in [
+            "",
+            "/",
+            "/subscriptions",
+            "/subscriptions/s/..",
+            "/subscriptions/s/a/b?x",
+            "//evil/s",
+            "subscriptions/s",
+        ] {
             assert!(ResourceId::try_from(text).is_err(), "{text:?}");
         }
         for text in ["ab", "Import", "a--b", "-ab", "a/b"] {
@@ -170,12 +180,16 @@ mod tests {
 
     #[test]
     fn names_that_azure_takes_are_taken() {
-        assert_eq!(Account::try_from("stsecure01").unwrap().as_str(), "stsecure01");
+        assert_eq!(
+            Account::try_from("stsecure01").unwrap().as_str(),
+            "stsecure01"
+        );
         assert!(ContainerName::try_from("import-2026").is_ok());
         assert!(BlobName::try_from("tools/a b+c_1.16~ü.deb").is_ok());
         assert!(VaultName::try_from("kv-signing").is_ok());
         assert!(Segment::try_from("rg_tre-01.(west)").is_ok());
-        let gallery = "/subscriptions/11/resourceGroups/rg/providers/Microsoft.Compute/galleries/tre";
+        let gallery =
+            "/subscriptions/11/resourceGroups/rg/providers/Microsoft.Compute/galleries/tre";
         assert_eq!(ResourceId::try_from(gallery).unwrap().name(), "tre");
     }
 }

@@ -123,7 +123,9 @@ pub struct Addresses {
 
 impl fmt::Debug for Addresses {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Addresses").field("setting", &self.setting).finish_non_exhaustive()
+        to.debug_struct("Addresses")
+            .field("setting", &self.setting)
+            .finish_non_exhaustive()
     }
 }
 
@@ -131,7 +133,10 @@ impl Addresses {
     /// Addresses that the machine's resolver gives, as the setting allows them.
     #[must_use]
     pub fn new(setting: Arc<Setting>) -> Self {
-        Self { setting, lookup: Arc::new(System) }
+        Self {
+            setting,
+            lookup: Arc::new(System),
+        }
     }
 
     /// Looks a host up: the pinned addresses, or the resolver's, all of which must be allowed.
@@ -140,10 +145,15 @@ impl Addresses {
             Some(pinned) => pinned.clone(),
             None => tokio::time::timeout(LOOKUP, self.lookup.addresses(host))
                 .await
-                .map_err(|_elapsed| Refused::Slow { host: host.to_owned(), waited: LOOKUP })?,
+                .map_err(|_elapsed| Refused::Slow {
+                    host: host.to_owned(),
+                    waited: LOOKUP,
+                })?,
         };
         if addresses.is_empty() {
-            return Err(Refused::Nameless { host: host.to_owned() });
+            return Err(Refused::Nameless {
+                host: host.to_owned(),
+            });
         }
         for address in &addresses {
             self.admit(host, *address)?;
@@ -155,7 +165,10 @@ impl Addresses {
     pub fn check(&self, url: &Url) -> Result<(), Refused> {
         let host = url.host_str().unwrap_or_default();
         if url.scheme() != "https" {
-            return Err(Refused::Plain { host: host.to_owned(), scheme: url.scheme().to_owned() });
+            return Err(Refused::Plain {
+                host: host.to_owned(),
+                scheme: url.scheme().to_owned(),
+            });
         }
         match host.trim_matches(['[', ']']).parse() {
             Ok(address) => self.admit(host, address),
@@ -164,7 +177,9 @@ impl Addresses {
     }
 
     fn admit(&self, host: &str, address: IpAddr) -> Result<(), Refused> {
-        let Some(rule) = self.setting.private(host) else { return Ok(()) };
+        let Some(rule) = self.setting.private(host) else {
+            return Ok(());
+        };
         let address = address.to_canonical();
         if allows(rule, address) {
             return Ok(());
@@ -175,7 +190,11 @@ impl Addresses {
         } else {
             "not a private address".to_owned()
         };
-        Err(Refused::Astray { host: host.to_owned(), address, place })
+        Err(Refused::Astray {
+            host: host.to_owned(),
+            address,
+            place,
+        })
     }
 }
 
@@ -204,7 +223,9 @@ impl Resolve for Addresses {
         let this = self.clone();
         Box::pin(async move {
             let addresses = this.of(name.as_str()).await?;
-            let sockets = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
+            let sockets = addresses
+                .into_iter()
+                .map(|address| SocketAddr::new(address, 0));
             let sockets: Addrs = Box::new(sockets.collect::<Vec<_>>().into_iter());
             Ok(sockets)
         })
@@ -250,7 +271,11 @@ mod tests {
             &'a self,
             _host: &'a str,
         ) -> Pin<Box<dyn Future<Output = Vec<IpAddr>> + Send + 'a>> {
-            let addresses = self.0.iter().map(|address| address.parse().unwrap()).collect();
+            let addresses = self
+                .0
+                .iter()
+                .map(|address| address.parse().unwrap())
+                .collect();
             Box::pin(async move { addresses })
         }
     }
@@ -268,7 +293,10 @@ mod tests {
 
     fn addresses(setting: &str, lookup: impl Lookup + 'static) -> Addresses {
         let setting = Arc::new(toml::from_str(setting).unwrap());
-        Addresses { setting, lookup: Arc::new(lookup) }
+        Addresses {
+            setting,
+            lookup: Arc::new(lookup),
+        }
     }
 
     const HOST: &str = "stsecure.blob.core.windows.net";
@@ -293,7 +321,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_private_answer_outside_of_its_range_is_refused() {
-        let error = addresses(WITHIN, Answers(vec!["10.21.0.4"])).of(HOST).await.unwrap_err();
+        let error = addresses(WITHIN, Answers(vec!["10.21.0.4"]))
+            .of(HOST)
+            .await
+            .unwrap_err();
 
         assert_eq!(
             error.to_string(),
@@ -303,23 +334,44 @@ mod tests {
 
     #[tokio::test]
     async fn neither_loopback_nor_a_mapped_public_address_is_private() {
-        for answer in ["127.0.0.1", "169.254.1.1", "::1", "fe80::1", "::ffff:20.60.1.1", "2603::1"] {
+        for answer in [
+            "127.0.0.1",
+            "169.254.1.1",
+            "::1",
+            "fe80::1",
+            "::ffff:20.60.1.1",
+            "2603::1",
+        ] {
             let refused = addresses(ANY_PRIVATE, Answers(vec![answer])).of(HOST).await;
             assert!(matches!(refused, Err(Refused::Astray { .. })), "{answer}");
         }
         for answer in ["10.0.0.1", "172.16.0.1", "192.168.9.9", "fd00::1"] {
-            assert!(addresses(ANY_PRIVATE, Answers(vec![answer])).of(HOST).await.is_ok(), "{answer}");
+            assert!(
+                addresses(ANY_PRIVATE, Answers(vec![answer]))
+                    .of(HOST)
+                    .await
+                    .is_ok(),
+                "{answer}"
+            );
         }
     }
 
     #[tokio::test]
     async fn a_pin_replaces_the_look_up_but_not_the_rule() {
         let pinned = format!("pinned.\"{HOST}\" = [\"10.20.9.9\"]\n{WITHIN}");
-        let found = addresses(&pinned, Answers(vec!["20.60.1.1"])).of(HOST).await.unwrap();
+        let found = addresses(&pinned, Answers(vec!["20.60.1.1"]))
+            .of(HOST)
+            .await
+            .unwrap();
         assert_eq!(found, ["10.20.9.9".parse::<IpAddr>().unwrap()]);
 
         let astray = format!("pinned.\"{HOST}\" = [\"20.60.1.1\"]\n{WITHIN}");
-        assert!(addresses(&astray, Answers(vec!["10.20.0.1"])).of(HOST).await.is_err());
+        assert!(
+            addresses(&astray, Answers(vec!["10.20.0.1"]))
+                .of(HOST)
+                .await
+                .is_err()
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -339,9 +391,21 @@ mod tests {
         let setting = "[[private]]\nhost = \"20.60.1.1\"";
         let addresses = addresses(setting, Answers(vec![]));
 
-        assert!(addresses.check(&Url::parse("https://20.60.1.1/x").unwrap()).is_err());
-        assert!(addresses.check(&Url::parse("https://10.20.0.1/x").unwrap()).is_ok());
-        assert!(addresses.check(&Url::parse("http://10.20.0.1/x").unwrap()).is_err());
+        assert!(
+            addresses
+                .check(&Url::parse("https://20.60.1.1/x").unwrap())
+                .is_err()
+        );
+        assert!(
+            addresses
+                .check(&Url::parse("https://10.20.0.1/x").unwrap())
+                .is_ok()
+        );
+        assert!(
+            addresses
+                .check(&Url::parse("http://10.20.0.1/x").unwrap())
+                .is_err()
+        );
     }
 
     #[test]
@@ -349,8 +413,16 @@ mod tests {
         let range = |text: &str| Range::try_from(text.to_owned());
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
 
-        assert!(range("10.20.0.0/16").unwrap().contains(address("10.20.255.255")));
-        assert!(!range("10.20.0.0/16").unwrap().contains(address("10.21.0.0")));
+        assert!(
+            range("10.20.0.0/16")
+                .unwrap()
+                .contains(address("10.20.255.255"))
+        );
+        assert!(
+            !range("10.20.0.0/16")
+                .unwrap()
+                .contains(address("10.21.0.0"))
+        );
         assert!(range("0.0.0.0/0").unwrap().contains(address("8.8.8.8")));
         assert!(!range("0.0.0.0/0").unwrap().contains(address("fd00::1")));
         assert!(range("fd00::/8").unwrap().contains(address("fdff::1")));

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::arm::{Arm, Reply};
+use crate::arm::{self, Arm, Reply};
 use crate::call::{self, Call};
 use crate::error::Error;
 use crate::retry::Repeat;
@@ -101,9 +101,10 @@ impl Arm {
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<Operation, Error> {
         let reply = self.send(call, parts, body, Repeat::Differs).await?;
-        let object = self.object(call, parts);
+        let object = arm::object(call, parts);
         let own = |link: &str| {
-            self.own(link).map_err(|source| Error::because(call, object.clone(), source))
+            self.own(link)
+                .map_err(|source| Error::because(call, object.clone(), source))
         };
         let resource = self.url(call, parts)?;
         let first: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
@@ -123,13 +124,23 @@ impl Arm {
             _ => None,
         };
         let asked = reply.retry_after();
-        Ok(Operation { arm: self.clone(), call: *call, object, follow, result, first, asked })
+        Ok(Operation {
+            arm: self.clone(),
+            call: *call,
+            object,
+            follow,
+            result,
+            first,
+            asked,
+        })
     }
 
     /// Takes up an operation again whose link was kept.
     pub fn attach(&self, link: &str) -> Result<Operation, Error> {
         let call = call::operation::POLL;
-        let url = self.own(link).map_err(|source| Error::because(&call, link, source))?;
+        let url = self
+            .own(link)
+            .map_err(|source| Error::because(&call, link, source))?;
         Ok(Operation {
             arm: self.clone(),
             call,
@@ -183,10 +194,18 @@ impl Operation {
                 };
             }
             let wait = asked.take().unwrap_or(own);
-            own = own.saturating_mul(3).checked_div(2).unwrap_or(LONGEST).min(LONGEST);
+            own = own
+                .saturating_mul(3)
+                .checked_div(2)
+                .unwrap_or(LONGEST)
+                .min(LONGEST);
             if started.elapsed().saturating_add(wait) > deadline {
                 let (object, status) = (self.object, told.status);
-                return Err(OperationError::Late { object, status, waited: started.elapsed() });
+                return Err(OperationError::Late {
+                    object,
+                    status,
+                    waited: started.elapsed(),
+                });
             }
             tokio::time::sleep(wait).await;
         }
@@ -231,8 +250,14 @@ impl Operation {
             .map_err(|source| Error::because(&self.call, &self.object, source))?;
         let percent = body.percent_complete.and_then(percent);
         let over = self.ended(&body.status, body.error.as_ref())?;
-        let news = News { status: body.status, percent };
-        let output = body.properties.filter(|_| self.result.is_none()).unwrap_or_default();
+        let news = News {
+            status: body.status,
+            percent,
+        };
+        let output = body
+            .properties
+            .filter(|_| self.result.is_none())
+            .unwrap_or_default();
         Ok((news, over.then_some(output)))
     }
 
@@ -243,9 +268,18 @@ impl Operation {
     ) -> Result<(News, Option<Value>), OperationError> {
         let reply = self.reply(url, asked).await?;
         if reply.status == 202 {
-            return Ok((News { status: "Accepted".to_owned(), percent: None }, None));
+            return Ok((
+                News {
+                    status: "Accepted".to_owned(),
+                    percent: None,
+                },
+                None,
+            ));
         }
-        let news = News { status: "Succeeded".to_owned(), percent: None };
+        let news = News {
+            status: "Succeeded".to_owned(),
+            percent: None,
+        };
         if reply.body.is_empty() {
             // 204: there is no result, wherever one might look.
             return Ok((news, Some(Value::Object(serde_json::Map::new()))));
@@ -262,14 +296,22 @@ impl Operation {
         let body = self.read(&reply)?;
         let status = state(&body).unwrap_or("Succeeded").to_owned();
         let over = self.ended(&status, body.pointer("/properties/provisioningError"))?;
-        Ok((News { status, percent: None }, over.then_some(body)))
+        Ok((
+            News {
+                status,
+                percent: None,
+            },
+            over.then_some(body),
+        ))
     }
 
     /// Whether a status is the end; an error if it is a bad one.
     fn ended(&self, status: &str, error: Option<&Value>) -> Result<bool, OperationError> {
         let object = || self.object.clone();
         let text = |name: &str| {
-            let text = error.and_then(|error| error.get(name)).and_then(Value::as_str);
+            let text = error
+                .and_then(|error| error.get(name))
+                .and_then(Value::as_str);
             text.unwrap_or("not told why").to_owned()
         };
         match status {
@@ -287,7 +329,9 @@ impl Operation {
 
 /// The `provisioningState` of a resource.
 fn state(resource: &Value) -> Option<&str> {
-    resource.pointer("/properties/provisioningState").and_then(Value::as_str)
+    resource
+        .pointer("/properties/provisioningState")
+        .and_then(Value::as_str)
 }
 
 fn runs(state: &str) -> bool {

@@ -58,14 +58,17 @@ impl Patience {
     /// For requests with short answers.
     pub(crate) const SERVICE: Self = Self {
         party: Party::Service,
-        attempt: Duration::from_secs(60),
-        total: Duration::from_secs(180),
+        attempt: Duration::from_mins(1),
+        total: Duration::from_mins(3),
         repeat: None,
     };
 
     /// For blocks of a blob: slow links need longer for 8 MiB.
-    pub(crate) const BULK: Self =
-        Self { attempt: Duration::from_secs(180), total: Duration::from_secs(600), ..Self::SERVICE };
+    pub(crate) const BULK: Self = Self {
+        attempt: Duration::from_mins(3),
+        total: Duration::from_mins(10),
+        ..Self::SERVICE
+    };
 
     /// Options for a client of the SDK: this patience instead of its own, and the given wire.
     pub(crate) fn options(self, wire: &Arc<dyn HttpClient>) -> ClientOptions {
@@ -78,7 +81,10 @@ impl Patience {
     }
 }
 
-#[expect(elided_lifetimes_in_paths, reason = "the SDK declares the method so, for async_trait")]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the SDK declares the method so, for async_trait"
+)]
 #[async_trait]
 impl Policy for Patience {
     async fn send(
@@ -90,7 +96,10 @@ impl Policy for Patience {
         let started = Instant::now();
         let repeat = self.repeat.unwrap_or(Repeat::of(request.method()));
         let Some((first, rest)) = next.split_first() else {
-            return Err(azure_core::Error::with_message(ErrorKind::Other, "nothing is left to do"));
+            return Err(azure_core::Error::with_message(
+                ErrorKind::Other,
+                "nothing is left to do",
+            ));
         };
         // A policy below may change the request; Key Vault's even takes the body away until it has seen the
         // challenge. Every attempt begins with the request as it was.
@@ -101,12 +110,17 @@ impl Policy for Patience {
             let deadline = self.attempt.min(left);
             let answer = tokio::time::timeout(deadline, first.send(context, request, rest)).await;
             let answer = answer.unwrap_or_else(|_elapsed| {
-                Err(azure_core::Error::new(ErrorKind::Io, Late::Attempt { deadline }))
+                Err(azure_core::Error::new(
+                    ErrorKind::Io,
+                    Late::Attempt { deadline },
+                ))
             });
             let (outcome, asked) = match &answer {
                 Ok(response) => {
                     let header = |name| {
-                        response.headers().get_optional_str(&HeaderName::from_static(name))
+                        response
+                            .headers()
+                            .get_optional_str(&HeaderName::from_static(name))
                     };
                     let asked = retry::asked(header, clock::now());
                     (Outcome::Status(response.status().into()), asked)
@@ -122,16 +136,20 @@ impl Policy for Patience {
             let wait = retry::spread(wait, uuid::Uuid::new_v4().as_bytes()[0]);
             if started.elapsed().saturating_add(wait) >= self.total {
                 return match (outcome, asked) {
-                    (Outcome::Status(status), Some(wait)) => {
-                        Err(azure_core::Error::new(ErrorKind::Other, Late::Asked { status, wait }))
-                    }
+                    (Outcome::Status(status), Some(wait)) => Err(azure_core::Error::new(
+                        ErrorKind::Other,
+                        Late::Asked { status, wait },
+                    )),
                     _ => answer,
                 };
             }
             tracing::debug!(?outcome, attempt, ?wait, "trying again");
             tokio::time::sleep(wait).await;
         }
-        Err(azure_core::Error::with_message(ErrorKind::Other, "tried too often"))
+        Err(azure_core::Error::with_message(
+            ErrorKind::Other,
+            "tried too often",
+        ))
     }
 }
 

@@ -75,7 +75,9 @@ pub const RULES: [Rule; 5] = [
     },
     Rule {
         party: Party::Metadata,
-        statuses: &[404, 408, 429, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511],
+        statuses: &[
+            404, 408, 429, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511,
+        ],
         attempts: 4,
         first: Duration::from_secs(1),
         factor: 2,
@@ -138,9 +140,9 @@ pub fn delay(
     asked: Option<Duration>,
 ) -> Option<Duration> {
     let rule = match outcome {
-        Outcome::Status(status) => {
-            RULES.iter().find(|rule| rule.party == party && rule.statuses.contains(&status))?
-        }
+        Outcome::Status(status) => RULES
+            .iter()
+            .find(|rule| rule.party == party && rule.statuses.contains(&status))?,
         Outcome::Broken | Outcome::Unconnected => &UNANSWERED,
     };
     let allowed = repeat == Repeat::Same || rule.undone || outcome == Outcome::Unconnected;
@@ -166,15 +168,17 @@ pub fn asked<'a>(
     now: time::OffsetDateTime,
 ) -> Option<Duration> {
     let milliseconds = |name| header(name)?.trim().parse().ok().map(Duration::from_millis);
-    milliseconds("x-ms-retry-after-ms").or_else(|| milliseconds("retry-after-ms")).or_else(|| {
-        let value = header("retry-after")?.trim();
-        if let Ok(seconds) = value.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let date = azure_core::time::parse_rfc7231(value).ok()?;
-        // A date in the past asks for nothing.
-        Some(Duration::try_from(date - now).unwrap_or(Duration::ZERO))
-    })
+    milliseconds("x-ms-retry-after-ms")
+        .or_else(|| milliseconds("retry-after-ms"))
+        .or_else(|| {
+            let value = header("retry-after")?.trim();
+            if let Ok(seconds) = value.parse() {
+                return Some(Duration::from_secs(seconds));
+            }
+            let date = azure_core::time::parse_rfc7231(value).ok()?;
+            // A date in the past asks for nothing.
+            Some(Duration::try_from(date - now).unwrap_or(Duration::ZERO))
+        })
 }
 
 #[cfg(test)]
@@ -184,7 +188,8 @@ mod tests {
     use super::*;
 
     fn waits(party: Party, repeat: Repeat, outcome: Outcome) -> Vec<u128> {
-        (1..).map_while(|attempt| delay(party, repeat, outcome, attempt, None))
+        (1..)
+            .map_while(|attempt| delay(party, repeat, outcome, attempt, None))
             .map(|wait| wait.as_millis())
             .collect()
     }
@@ -245,7 +250,7 @@ mod tests {
             let asked = Some(Duration::from_secs(seconds));
             delay(Party::Service, Repeat::Same, Outcome::Status(429), 1, asked)
         };
-        assert_eq!(asked(3600), Some(Duration::from_secs(3600)));
+        assert_eq!(asked(3600), Some(Duration::from_hours(1)));
         assert_eq!(asked(0), Some(Duration::from_secs(1)));
     }
 
@@ -256,8 +261,14 @@ mod tests {
             asked(|asked| (asked == name).then_some(value), now)
         };
         assert_eq!(read("retry-after", "17"), Some(Duration::from_secs(17)));
-        assert_eq!(read("retry-after-ms", "250"), Some(Duration::from_millis(250)));
-        assert_eq!(read("x-ms-retry-after-ms", "250"), Some(Duration::from_millis(250)));
+        assert_eq!(
+            read("retry-after-ms", "250"),
+            Some(Duration::from_millis(250))
+        );
+        assert_eq!(
+            read("x-ms-retry-after-ms", "250"),
+            Some(Duration::from_millis(250))
+        );
         let date = read("retry-after", "Fri, 01 Jan 2021 00:00:10 GMT");
         assert_eq!(date, Some(Duration::from_secs(10)));
         let past = read("retry-after", "Thu, 31 Dec 2020 23:59:00 GMT");

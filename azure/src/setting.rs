@@ -85,7 +85,10 @@ impl Setting {
     /// Where Azure Resource Manager answers.
     #[must_use]
     pub fn resource_manager(&self) -> &str {
-        chosen(self.endpoints.resource_manager.as_ref(), self.cloud.resource_manager())
+        chosen(
+            self.endpoints.resource_manager.as_ref(),
+            self.cloud.resource_manager(),
+        )
     }
 
     /// Where Microsoft Entra ID issues tokens.
@@ -104,14 +107,20 @@ impl Setting {
     #[must_use]
     pub fn blob(&self, account: &Account) -> String {
         let suffix = self.endpoints.blob_suffix.as_ref().map(Suffix::as_str);
-        format!("https://{account}.{}", suffix.unwrap_or_else(|| self.cloud.blob_suffix()))
+        format!(
+            "https://{account}.{}",
+            suffix.unwrap_or_else(|| self.cloud.blob_suffix())
+        )
     }
 
     /// A Key Vault.
     #[must_use]
     pub fn vault(&self, vault: &VaultName) -> String {
         let suffix = self.endpoints.vault_suffix.as_ref().map(Suffix::as_str);
-        format!("https://{vault}.{}", suffix.unwrap_or_else(|| self.cloud.vault_suffix()))
+        format!(
+            "https://{vault}.{}",
+            suffix.unwrap_or_else(|| self.cloud.vault_suffix())
+        )
     }
 
     /// The rule that a host must obey, where there is one.
@@ -162,7 +171,10 @@ impl TryFrom<String> for Endpoint {
         };
         match Url::parse(&text) {
             Ok(url) if plain(&url) => Ok(Self(text.trim_end_matches('/').to_owned())),
-            _ => Err(InvalidEndpoint { text, wanted: "`https://host` or `https://host:port`" }),
+            _ => Err(InvalidEndpoint {
+                text,
+                wanted: "`https://host` or `https://host:port`",
+            }),
         }
     }
 }
@@ -170,7 +182,9 @@ impl TryFrom<String> for Endpoint {
 /// A proxy on the machine itself may be spoken to in plain text: it is a tunnel for TLS.
 fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
-        host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        host.trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
     })
 }
 
@@ -199,13 +213,21 @@ impl TryFrom<String> for Suffix {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let host = text.split_once(':').map_or(text.as_str(), |(host, _)| host);
         let labels = host.split('.').all(|label| {
-            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
         });
-        let port = text.split_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_ok());
+        let port = text
+            .split_once(':')
+            .is_none_or(|(_, port)| port.parse::<u16>().is_ok());
         if labels && port {
             Ok(Self(text))
         } else {
-            Err(InvalidEndpoint { text, wanted: "a suffix such as `blob.core.windows.net`" })
+            Err(InvalidEndpoint {
+                text,
+                wanted: "a suffix such as `blob.core.windows.net`",
+            })
         }
     }
 }
@@ -244,7 +266,10 @@ mod tests {
         )
         .unwrap();
 
-        assert_eq!(setting.resource_manager(), "https://management.lab.test:8443");
+        assert_eq!(
+            setting.resource_manager(),
+            "https://management.lab.test:8443"
+        );
         assert_eq!(
             setting.blob(&Account::try_from("stlanding").unwrap()),
             "https://stlanding.blob.lab.test:10000"
@@ -271,7 +296,10 @@ mod tests {
 
     #[test]
     fn a_rule_for_a_suffix_speaks_of_all_hosts_below_it() {
-        let rule = Private { host: "*.blob.core.windows.net".into(), within: vec![] };
+        let rule = Private {
+            host: "*.blob.core.windows.net".into(),
+            within: vec![],
+        };
 
         assert!(rule.names("stsecure.blob.core.windows.net"));
         assert!(rule.names("STSECURE.blob.core.windows.net"));

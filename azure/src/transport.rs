@@ -77,8 +77,14 @@ impl Wire {
             Some(proxy) => client.proxy(through(proxy.as_str(), setting)?),
             None => client,
         };
-        let client = client.build().map_err(|source| WireError::Client { source })?;
-        Ok(Self { addresses, client, most: ANSWER })
+        let client = client
+            .build()
+            .map_err(|source| WireError::Client { source })?;
+        Ok(Self {
+            addresses,
+            client,
+            most: ANSWER,
+        })
     }
 }
 
@@ -104,14 +110,17 @@ const CONNECT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(40);
 
 /// How long an unused connection is kept. Azure's load balancers drop them after four minutes, silently.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// How often a silent connection is tried, so that one that died with a moved VM is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// A proxy for everything but the hosts that must be private: what a proxy resolves cannot be vetted.
 fn through(proxy: &str, setting: &Arc<Setting>) -> Result<reqwest::Proxy, WireError> {
-    let failed = |source| WireError::Proxy { proxy: proxy.to_owned(), source };
+    let failed = |source| WireError::Proxy {
+        proxy: proxy.to_owned(),
+        source,
+    };
     // Checked once here, so that the choice below cannot meet a proxy that is none.
     reqwest::Proxy::all(proxy).map_err(failed)?;
     let (url, setting) = (Url::parse(proxy).ok(), Arc::clone(setting));
@@ -131,8 +140,13 @@ fn tls(extra: Option<&PathBuf>) -> Result<rustls::ClientConfig, WireError> {
     }
     roots.add_parsable_certificates(system.certs);
     if let Some(path) = extra {
-        let failed = |source| WireError::RootCa { path: path.clone(), source };
-        let own: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).map_err(failed)?.collect();
+        let failed = |source| WireError::RootCa {
+            path: path.clone(),
+            source,
+        };
+        let own: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path)
+            .map_err(failed)?
+            .collect();
         let (added, _ignored) = roots.add_parsable_certificates(own.map_err(failed)?);
         if added == 0 {
             return Err(failed(rustls::pki_types::pem::Error::NoItemsFound));
@@ -161,7 +175,11 @@ fn trusting(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig, WireEr
 impl HttpClient for Wire {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         self.addresses.check(request.url()).map_err(refusal)?;
-        let response = self.client.execute_request(request).await.map_err(final_if_refused)?;
+        let response = self
+            .client
+            .execute_request(request)
+            .await
+            .map_err(final_if_refused)?;
         limited(response, request.method(), self.most)
     }
 }
@@ -201,14 +219,20 @@ pub(crate) fn limited(
     most: u64,
 ) -> azure_core::Result<AsyncRawResponse> {
     let announced = response.headers().iter().find_map(|(name, value)| {
-        (name.as_str() == "content-length").then(|| value.as_str().parse::<u64>().ok()).flatten()
+        (name.as_str() == "content-length")
+            .then(|| value.as_str().parse::<u64>().ok())
+            .flatten()
     });
     // To a HEAD the header says how long the blob is, not the answer.
     if method != Method::Head && announced.is_some_and(|announced| announced > most) {
         return Err(azure_core::Error::new(ErrorKind::Other, TooLong { most }));
     }
     let (status, headers, body) = response.deconstruct();
-    let body = Limited { body: Box::pin(body), left: most, most };
+    let body = Limited {
+        body: Box::pin(body),
+        left: most,
+        most,
+    };
     Ok(AsyncRawResponse::new(status, headers, Box::pin(body)))
 }
 
@@ -224,18 +248,19 @@ impl<S: Stream<Item = azure_core::Result<Bytes>>> Stream for Limited<S> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.body.poll_next_unpin(context);
-        let Poll::Ready(Some(Ok(part))) = &next else { return next };
+        let Poll::Ready(Some(Ok(part))) = &next else {
+            return next;
+        };
         let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
-        match self.left.checked_sub(length) {
-            Some(left) => {
-                self.left = left;
-                next
-            }
-            None => {
-                let too_long = TooLong { most: self.most };
-                Poll::Ready(Some(Err(azure_core::Error::new(ErrorKind::Other, too_long))))
-            }
-        }
+        let Some(left) = self.left.checked_sub(length) else {
+            let too_long = TooLong { most: self.most };
+            return Poll::Ready(Some(Err(azure_core::Error::new(
+                ErrorKind::Other,
+                too_long,
+            ))));
+        };
+        self.left = left;
+        next
     }
 }
 

@@ -32,7 +32,9 @@ pub struct Vault {
 
 impl fmt::Debug for Vault {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Vault").field("url", &self.url).finish_non_exhaustive()
+        to.debug_struct("Vault")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -129,9 +131,15 @@ impl Vault {
         wire: &Arc<dyn HttpClient>,
     ) -> Result<Self, OpenError> {
         let url = setting.vault(name);
-        let failed = |source| OpenError::Client { url: url.clone(), source };
+        let failed = |source| OpenError::Client {
+            url: url.clone(),
+            source,
+        };
         // Signing is a POST, and twice is as good as once.
-        let patience = Patience { repeat: Some(Repeat::Same), ..Patience::SERVICE };
+        let patience = Patience {
+            repeat: Some(Repeat::Same),
+            ..Patience::SERVICE
+        };
         let keys = KeyClientOptions {
             client_options: patience.options(wire),
             ..KeyClientOptions::default()
@@ -143,7 +151,11 @@ impl Vault {
         let keys = KeyClient::new(&url, Arc::clone(credential), Some(keys)).map_err(failed)?;
         let secrets =
             SecretClient::new(&url, Arc::clone(credential), Some(secrets)).map_err(failed)?;
-        Ok(Self { url, keys: Arc::new(keys), secrets: Arc::new(secrets) })
+        Ok(Self {
+            url,
+            keys: Arc::new(keys),
+            secrets: Arc::new(secrets),
+        })
     }
 
     /// Reads a secret; the newest version, or a given one.
@@ -173,13 +185,19 @@ impl Vault {
             key_version: version.map(ToString::to_string),
             ..KeyClientGetKeyOptions::default()
         };
-        let answer = self.keys.get_key(name.as_str(), Some(options)).await.map_err(failed)?;
+        let answer = self
+            .keys
+            .get_key(name.as_str(), Some(options))
+            .await
+            .map_err(failed)?;
         let key = answer.into_model().map_err(failed)?.key;
         let key = key.ok_or_else(|| self.empty(&call, name, "key"))?;
         match (key.crv, key.x, key.y, key.n, key.e) {
-            (Some(curve), Some(x), Some(y), _, _) => {
-                Ok(PublicKey::Ec { curve: curve_name(&curve), x, y })
-            }
+            (Some(curve), Some(x), Some(y), _, _) => Ok(PublicKey::Ec {
+                curve: curve_name(&curve),
+                x,
+                y,
+            }),
             (_, _, _, Some(n), Some(e)) => Ok(PublicKey::Rsa { n, e }),
             _ => Err(self.empty(&call, name, "public half")),
         }
@@ -196,18 +214,27 @@ impl Vault {
         let call = call::vault::SIGN;
         let failed = |error| self.failed(&call, name, error);
         self.check(&call, name, algorithm, digest)?;
-        let parameters =
-            SignParameters { algorithm: Some(algorithm.name()), value: Some(digest.to_vec()) };
+        let parameters = SignParameters {
+            algorithm: Some(algorithm.name()),
+            value: Some(digest.to_vec()),
+        };
         let parameters: RequestContent<SignParameters> = parameters.try_into().map_err(failed)?;
         let options = KeyClientSignOptions {
             key_version: version.map(ToString::to_string),
             ..KeyClientSignOptions::default()
         };
-        let answer = self.keys.sign(name.as_str(), parameters, Some(options)).await;
+        let answer = self
+            .keys
+            .sign(name.as_str(), parameters, Some(options))
+            .await;
         let answer = answer.map_err(failed)?.into_model().map_err(failed)?;
         Ok(Signature {
-            bytes: answer.result.ok_or_else(|| self.empty(&call, name, "signature"))?,
-            key: answer.kid.ok_or_else(|| self.empty(&call, name, "key id"))?,
+            bytes: answer
+                .result
+                .ok_or_else(|| self.empty(&call, name, "signature"))?,
+            key: answer
+                .kid
+                .ok_or_else(|| self.empty(&call, name, "key id"))?,
         })
     }
 
@@ -229,9 +256,14 @@ impl Vault {
             signature: Some(signature.to_vec()),
         };
         let parameters: RequestContent<VerifyParameters> = parameters.try_into().map_err(failed)?;
-        let answer = self.keys.verify(name.as_str(), version.as_str(), parameters, None).await;
+        let answer = self
+            .keys
+            .verify(name.as_str(), version.as_str(), parameters, None)
+            .await;
         let answer = answer.map_err(failed)?.into_model().map_err(failed)?;
-        answer.value.ok_or_else(|| self.empty(&call, name, "verdict"))
+        answer
+            .value
+            .ok_or_else(|| self.empty(&call, name, "verdict"))
     }
 
     fn check(
@@ -245,7 +277,11 @@ impl Vault {
         if expected == found {
             Ok(())
         } else {
-            Err(Error::because(call, self.object(name), DigestLength { expected, found }))
+            Err(Error::because(
+                call,
+                self.object(name),
+                DigestLength { expected, found },
+            ))
         }
     }
 

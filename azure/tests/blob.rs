@@ -1,5 +1,12 @@
 //! Blobs: uploads that can be interrupted anywhere, reads that give what was asked for.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what is not as expected fails the test"
+)]
+
 mod store;
 
 use std::collections::BTreeMap;
@@ -22,7 +29,10 @@ const MIB: usize = 1024 * 1024;
 
 fn container(wire: Arc<dyn HttpClient>) -> Container {
     let door = Door::with(Setting::default(), Arc::new(Fixed::new("t")), wire);
-    let (account, name) = ("stlanding".try_into().unwrap(), "landing".try_into().unwrap());
+    let (account, name) = (
+        "stlanding".try_into().unwrap(),
+        "landing".try_into().unwrap(),
+    );
     let (account, name): (Account, ContainerName) = (account, name);
     door.container(&account, &name).unwrap()
 }
@@ -32,7 +42,9 @@ fn blob(wire: Arc<dyn HttpClient>) -> Blob {
 }
 
 fn content(length: usize) -> Vec<u8> {
-    (0..length).map(|at| u8::try_from((at / 4096 + at) % 251).unwrap()).collect()
+    (0..length)
+        .map(|at| u8::try_from((at / 4096 + at) % 251).unwrap())
+        .collect()
 }
 
 fn file(content: &[u8]) -> File {
@@ -43,7 +55,12 @@ fn file(content: &[u8]) -> File {
 }
 
 fn upload(content: &[u8]) -> Upload {
-    Upload { file: file(content), sha256: None, metadata: BTreeMap::new(), progress: None }
+    Upload {
+        file: file(content),
+        sha256: None,
+        metadata: BTreeMap::new(),
+        progress: None,
+    }
 }
 
 fn sha256(content: &[u8]) -> String {
@@ -64,11 +81,15 @@ async fn a_file_arrives_whole_with_its_hashes() {
             ..upload(&content)
         };
 
-        let uploaded = blob(Arc::clone(&store) as _).upload(upload).await.unwrap();
+        let uploaded = blob(store.clone()).upload(upload).await.unwrap();
 
         assert_eq!(uploaded.outcome, Outcome::Made);
         assert_eq!(uploaded.hashes.sha256, sha256(&content));
-        assert_eq!(store.content("tools/samtools.deb"), Some(content.clone()), "{length}");
+        assert_eq!(
+            store.content("tools/samtools.deb"),
+            Some(content.clone()),
+            "{length}"
+        );
         assert_eq!(told.load(Ordering::SeqCst), u64::try_from(length).unwrap());
         let found = blob(store).properties().await.unwrap();
         assert_eq!(found.md5, Some(uploaded.hashes.md5));
@@ -79,10 +100,10 @@ async fn a_file_arrives_whole_with_its_hashes() {
 #[tokio::test]
 async fn the_same_file_again_changes_nothing_and_sends_nothing() {
     let (store, content) = (Arc::new(Store::default()), content(9 * MIB));
-    blob(Arc::clone(&store) as _).upload(upload(&content)).await.unwrap();
+    blob(store.clone()).upload(upload(&content)).await.unwrap();
     let before = store.requests("PUT");
 
-    let again = blob(Arc::clone(&store) as _).upload(upload(&content)).await.unwrap();
+    let again = blob(store.clone()).upload(upload(&content)).await.unwrap();
 
     assert_eq!(again.outcome, Outcome::Unchanged);
     assert_eq!(store.requests("PUT"), before);
@@ -91,9 +112,12 @@ async fn the_same_file_again_changes_nothing_and_sends_nothing() {
 #[tokio::test]
 async fn another_content_is_never_overwritten() {
     let store = Arc::new(Store::default());
-    blob(Arc::clone(&store) as _).upload(upload(b"first")).await.unwrap();
+    blob(store.clone()).upload(upload(b"first")).await.unwrap();
 
-    let error = blob(Arc::clone(&store) as _).upload(upload(b"other")).await.unwrap_err();
+    let error = blob(store.clone())
+        .upload(upload(b"other"))
+        .await
+        .unwrap_err();
 
     assert!(matches!(error, UploadError::Exists { .. }), "{error}");
     assert_eq!(store.content("tools/samtools.deb"), Some(b"first".to_vec()));
@@ -102,8 +126,11 @@ async fn another_content_is_never_overwritten() {
 #[tokio::test]
 async fn a_file_with_another_hash_than_expected_does_not_become_a_blob() {
     let store = Arc::new(Store::default());
-    let upload = Upload { sha256: Some(sha256(b"good")), ..upload(b"evil") };
-    let error = blob(Arc::clone(&store) as _).upload(upload).await.unwrap_err();
+    let upload = Upload {
+        sha256: Some(sha256(b"good")),
+        ..upload(b"evil")
+    };
+    let error = blob(store.clone()).upload(upload).await.unwrap_err();
     assert!(matches!(error, UploadError::Mismatch { .. }), "{error}");
     assert_eq!(store.content("tools/samtools.deb"), None);
 }
@@ -115,13 +142,17 @@ async fn an_upload_that_was_killed_at_any_request_is_resumed() {
     for killed in 1..=8 {
         let store = Arc::new(Store::default());
         let faults = (killed..100).map(|number| (number, Fault::Hang));
-        let failing: Arc<dyn HttpClient> = Arc::new(Failing::new(Arc::clone(&store) as _, faults));
+        let failing: Arc<dyn HttpClient> = Arc::new(Failing::new(store.clone(), faults));
         let killed_blob = blob(failing);
         let first = killed_blob.upload(upload(&content));
-        assert!(tokio::time::timeout(Duration::from_millis(700), first).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(700), first)
+                .await
+                .is_err()
+        );
         let staged = store.staged("tools/samtools.deb");
 
-        let uploaded = blob(Arc::clone(&store) as _).upload(upload(&content)).await.unwrap();
+        let uploaded = blob(store.clone()).upload(upload(&content)).await.unwrap();
 
         assert_eq!(uploaded.outcome, Outcome::Made, "killed at {killed}");
         assert_eq!(uploaded.resumed, staged, "killed at {killed}");
@@ -135,11 +166,15 @@ async fn staged_blocks_of_another_file_are_not_used() {
     let (old, mut new) = (content(9 * MIB), content(9 * MIB));
     new[5 * MIB] ^= 1;
     let store = Arc::new(Store::default());
-    let failing = Failing::new(Arc::clone(&store) as _, (6..100).map(|number| (number, Fault::Hang)));
+    let failing = Failing::new(store.clone(), (6..100).map(|number| (number, Fault::Hang)));
     let killed = blob(Arc::new(failing));
-    assert!(tokio::time::timeout(Duration::from_millis(700), killed.upload(upload(&old))).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(700), killed.upload(upload(&old)))
+            .await
+            .is_err()
+    );
 
-    let uploaded = blob(Arc::clone(&store) as _).upload(upload(&new)).await.unwrap();
+    let uploaded = blob(store.clone()).upload(upload(&new)).await.unwrap();
 
     assert!(uploaded.resumed < 9 * 1024 * 1024);
     assert_eq!(store.content("tools/samtools.deb"), Some(new));
@@ -152,8 +187,11 @@ async fn an_answer_that_is_lost_does_not_make_an_upload_fail() {
     // HEAD, staged blocks, two blocks, commit: each is done, and each answer is lost once.
     for lost in 1..=5 {
         let store = Arc::new(Store::default());
-        let failing = Failing::new(Arc::clone(&store) as _, [(lost, Fault::Break)]);
-        let uploaded = blob(Arc::new(failing)).upload(upload(&content)).await.unwrap();
+        let failing = Failing::new(store.clone(), [(lost, Fault::Break)]);
+        let uploaded = blob(Arc::new(failing))
+            .upload(upload(&content))
+            .await
+            .unwrap();
         assert_eq!(uploaded.hashes.sha256, sha256(&content), "lost {lost}");
         assert_eq!(store.content("tools/samtools.deb").as_ref(), Some(&content));
     }
@@ -162,28 +200,50 @@ async fn an_answer_that_is_lost_does_not_make_an_upload_fail() {
 #[tokio::test]
 async fn a_missing_role_ends_an_upload_at_once_and_says_which() {
     let store = Arc::new(Store::default());
-    let failing = Arc::new(Failing::new(Arc::clone(&store) as _, [(3, Fault::Status(403))]));
-    let error = blob(Arc::clone(&failing) as _).upload(upload(&content(40 * MIB))).await.unwrap_err();
-    let UploadError::Failed(error) = error else { panic!("{error}") };
+    let failing = Arc::new(Failing::new(store.clone(), [(3, Fault::Status(403))]));
+    let error = blob(failing.clone())
+        .upload(upload(&content(40 * MIB)))
+        .await
+        .unwrap_err();
+    let UploadError::Failed(error) = error else {
+        panic!("{error}")
+    };
     assert_eq!(error.reason(), Reason::Role);
-    assert!(error.hint().unwrap().contains("Storage Blob Data Contributor"));
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .contains("Storage Blob Data Contributor")
+    );
     assert!(failing.count() < 10, "{} requests", failing.count());
 }
 
 #[tokio::test]
 async fn a_range_is_read_of_the_content_that_was_asked_for_and_of_no_other() {
     let (store, content) = (Arc::new(Store::default()), content(6 * MIB));
-    let blob = blob(Arc::clone(&store) as _);
+    let blob = blob(store.clone());
     let etag = blob.upload(upload(&content)).await.unwrap().etag;
 
-    for (offset, length) in [(0, 1), (5, 1000), (0, 4 * MIB), (MIB, 5 * MIB), (6 * MIB - 1, 1)] {
-        let (at, count) = (u64::try_from(offset).unwrap(), u64::try_from(length).unwrap());
+    for (offset, length) in [
+        (0, 1),
+        (5, 1000),
+        (0, 4 * MIB),
+        (MIB, 5 * MIB),
+        (6 * MIB - 1, 1),
+    ] {
+        let (at, count) = (
+            u64::try_from(offset).unwrap(),
+            u64::try_from(length).unwrap(),
+        );
         let read = blob.read(at, count, &etag).await.unwrap();
         assert_eq!(read, content[offset..offset + length], "{offset}+{length}");
     }
     assert!(blob.read(0, 0, &etag).await.unwrap().is_empty());
     let error = blob.read(0, 1, "\"0xother\"").await.unwrap_err();
-    assert!(matches!(&error, ReadError::Failed(error) if error.reason() == Reason::Changed), "{error}");
+    assert!(
+        matches!(&error, ReadError::Failed(error) if error.reason() == Reason::Changed),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,12 +251,27 @@ async fn answers_that_are_not_the_range_are_refused() {
     type Headers = &'static [(&'static str, &'static str)];
     const GOOD: (&str, &str) = ("content-range", "bytes 0-2/9");
     let cases: [(u16, Headers, &str, &str); 6] = [
-        (206, &[("content-range", "bytes 3-5/9"), ("etag", "e")], "abc", "another range"),
+        (
+            206,
+            &[("content-range", "bytes 3-5/9"), ("etag", "e")],
+            "abc",
+            "another range",
+        ),
         (206, &[GOOD, ("etag", "e")], "ab", "too short"),
         (206, &[GOOD, ("etag", "e")], "abcd", "too long"),
         (200, &[("etag", "e")], "abc", "not a range"),
-        (206, &[GOOD, ("etag", "e"), ("x-ms-content-crc64", "AAAAAAAAAAA=")], "abc", "damaged"),
-        (302, &[("location", "https://evil.test/")], "", "sent elsewhere"),
+        (
+            206,
+            &[GOOD, ("etag", "e"), ("x-ms-content-crc64", "AAAAAAAAAAA=")],
+            "abc",
+            "damaged",
+        ),
+        (
+            302,
+            &[("location", "https://evil.test/")],
+            "",
+            "sent elsewhere",
+        ),
     ];
     for (status, headers, body, what) in cases {
         let script = Script::new();
@@ -204,9 +279,15 @@ async fn answers_that_are_not_the_range_are_refused() {
             script.push(status, headers, body);
         }
         let script = Arc::new(script);
-        let read = blob(Arc::clone(&script) as _).read(0, 3, "e").await;
+        let read = blob(script.clone()).read(0, 3, "e").await;
         assert!(read.is_err(), "{what}");
-        assert!(script.asked().iter().all(|asked| asked.url.contains("stlanding.blob")), "{what}");
+        assert!(
+            script
+                .asked()
+                .iter()
+                .all(|asked| asked.url.contains("stlanding.blob")),
+            "{what}"
+        );
     }
 }
 
@@ -218,17 +299,35 @@ async fn lists_are_followed_to_their_end_but_not_in_circles_and_not_without_limi
              <Etag>0x1</Etag></Properties></Blob></Blobs><NextMarker>{next}</NextMarker></EnumerationResults>"
         )
     };
-    let script = Script::new().answer(200, &[], page("a", "m1")).answer(200, &[], page("b", ""));
+    let script = Script::new()
+        .answer(200, &[], page("a", "m1"))
+        .answer(200, &[], page("b", ""));
     let items = container(Arc::new(script)).list("", 10).await.unwrap();
-    assert_eq!(items.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(
+        items
+            .iter()
+            .map(|item| item.name.as_str())
+            .collect::<Vec<_>>(),
+        ["a", "b"]
+    );
 
-    let circle = Script::new().answer(200, &[], page("a", "m1")).answer(200, &[], page("b", "m1"));
+    let circle = Script::new()
+        .answer(200, &[], page("a", "m1"))
+        .answer(200, &[], page("b", "m1"));
     let error = container(Arc::new(circle)).list("", 10).await.unwrap_err();
-    assert!(error.to_string().ends_with("its pages go in a circle"), "{error}");
+    assert!(
+        error.to_string().ends_with("its pages go in a circle"),
+        "{error}"
+    );
 
-    let many = Script::new().answer(200, &[], page("a", "m1")).answer(200, &[], page("b", "m2"));
+    let many = Script::new()
+        .answer(200, &[], page("a", "m1"))
+        .answer(200, &[], page("b", "m2"));
     let error = container(Arc::new(many)).list("", 1).await.unwrap_err();
-    assert!(error.to_string().ends_with("there are more than 1"), "{error}");
+    assert!(
+        error.to_string().ends_with("there are more than 1"),
+        "{error}"
+    );
 
     let garbage = Script::new().answer(200, &[], "<EnumerationResults><Blobs><Blob/>");
     assert!(container(Arc::new(garbage)).list("", 10).await.is_err());
@@ -245,21 +344,34 @@ async fn a_blob_that_is_not_there_is_none_and_a_container_that_is_not_there_is_a
 #[tokio::test]
 async fn immutability_is_read_as_it_is() {
     let script = Script::new()
-        .answer(200, &[
-            ("etag", "e"),
-            ("content-length", "3"),
-            ("x-ms-immutability-policy-mode", "locked"),
-            ("x-ms-immutability-policy-until-date", "Sun, 31 Jan 2027 00:00:00 GMT"),
-            ("x-ms-legal-hold", "true"),
-            ("x-ms-version-id", "2026-11-23T00:00:00.0000000Z"),
-        ], "")
+        .answer(
+            200,
+            &[
+                ("etag", "e"),
+                ("content-length", "3"),
+                ("x-ms-immutability-policy-mode", "locked"),
+                (
+                    "x-ms-immutability-policy-until-date",
+                    "Sun, 31 Jan 2027 00:00:00 GMT",
+                ),
+                ("x-ms-legal-hold", "true"),
+                ("x-ms-version-id", "2026-11-23T00:00:00.0000000Z"),
+            ],
+            "",
+        )
         .answer(200, &[("etag", "e"), ("content-length", "3")], "");
     let blob = blob(Arc::new(script));
 
     let held = blob.properties().await.unwrap();
-    assert_eq!(held.immutable_until, Some("2027-01-31T00:00:00Z".parse().unwrap()));
+    assert_eq!(
+        held.immutable_until,
+        Some("2027-01-31T00:00:00Z".parse().unwrap())
+    );
     assert_eq!(held.immutability, Some(azure::blob::Mode::Locked));
     assert!(held.legal_hold && held.version.is_some());
     let free = blob.properties().await.unwrap();
-    assert_eq!((free.immutable_until, free.immutability, free.legal_hold), (None, None, false));
+    assert_eq!(
+        (free.immutable_until, free.immutability, free.legal_hold),
+        (None, None, false)
+    );
 }

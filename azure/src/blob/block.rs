@@ -87,7 +87,10 @@ impl AsRef<[u8]> for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let content = std::mem::take(&mut self.content);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(content);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(content);
     }
 }
 
@@ -116,12 +119,22 @@ impl Pool {
         file: &mut File,
         place: OwnedSemaphorePermit,
     ) -> io::Result<Option<Bytes>> {
-        let mut content = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut content = content.take().unwrap_or_else(|| Vec::with_capacity(self.length));
+        let mut content = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let mut content = content
+            .take()
+            .unwrap_or_else(|| Vec::with_capacity(self.length));
         content.clear();
         let most = u64::try_from(self.length).unwrap_or(u64::MAX);
         let read = file.take(most).read_to_end(&mut content);
-        let buffer = Buffer { content, idle: Arc::clone(&self.idle), _place: place };
+        let buffer = Buffer {
+            content,
+            idle: Arc::clone(&self.idle),
+            _place: place,
+        };
         read.map(|length| (length > 0).then(|| Bytes::from_owner(buffer)))
     }
 }
@@ -133,7 +146,10 @@ mod tests {
     #[test]
     fn the_checksum_is_the_one_that_storage_uses() {
         // The check value of CRC-64/NVME.
-        assert_eq!(u64::from_le_bytes(crc64(b"123456789")), 0xAE8B_1486_0A79_9888);
+        assert_eq!(
+            u64::from_le_bytes(crc64(b"123456789")),
+            0xAE8B_1486_0A79_9888
+        );
     }
 
     #[test]
@@ -149,7 +165,10 @@ mod tests {
             let cut = Cut::of(size).map(|cut| (cut.length >> 20, cut.most));
             assert_eq!(cut, expected, "{size}");
             if let Some(cut) = Cut::of(size) {
-                assert!(size.div_ceil(u64::try_from(cut.length).unwrap()) <= BLOCKS, "{size}");
+                assert!(
+                    size.div_ceil(u64::try_from(cut.length).unwrap()) <= BLOCKS,
+                    "{size}"
+                );
             }
         }
     }

@@ -29,7 +29,10 @@ const WAITING: usize = 2;
 
 impl Hashing {
     pub(super) fn start() -> Self {
-        Self { md5: thread::<Md5>(), sha256: thread::<Sha256>() }
+        Self {
+            md5: thread::<Md5>(),
+            sha256: thread::<Sha256>(),
+        }
     }
 
     /// Gives the next bytes to both. False when a thread is gone, which then shows at the end.
@@ -41,7 +44,10 @@ impl Hashing {
     pub(super) async fn end(self) -> Result<Hashes, tokio::task::JoinError> {
         let (md5, sha256) = (self.md5, self.sha256);
         drop((md5.0, sha256.0));
-        Ok(Hashes { md5: hex::encode(md5.1.await?), sha256: hex::encode(sha256.1.await?) })
+        Ok(Hashes {
+            md5: hex::encode(md5.1.await?),
+            sha256: hex::encode(sha256.1.await?),
+        })
     }
 }
 

@@ -76,13 +76,20 @@ pub(super) async fn list(
         prefix: (!prefix.is_empty()).then(|| prefix.to_owned()),
         ..BlobContainerClientListBlobsOptions::default()
     };
-    let mut pages = container.short.list_blobs(Some(options)).map_err(failed)?.into_pages();
+    let mut pages = container
+        .short
+        .list_blobs(Some(options))
+        .map_err(failed)?
+        .into_pages();
     let (mut items, mut markers) = (Vec::new(), BTreeSet::new());
     while let Some(page) = pages.try_next().await.map_err(failed)? {
         let page = page.into_model().map_err(failed)?;
         for blob in page.blob_items {
             if items.len() == most {
-                return Err(ListError::TooMany { container: container.url.clone(), most });
+                return Err(ListError::TooMany {
+                    container: container.url.clone(),
+                    most,
+                });
             }
             items.push(item(blob, container)?);
         }
@@ -90,14 +97,19 @@ pub(super) async fn list(
         if let Some(marker) = page.next_marker.filter(|marker| !marker.is_empty())
             && !markers.insert(marker)
         {
-            return Err(ListError::Circle { container: container.url.clone() });
+            return Err(ListError::Circle {
+                container: container.url.clone(),
+            });
         }
     }
     Ok(items)
 }
 
 fn item(blob: BlobItem, container: &Container) -> Result<Item, ListError> {
-    let missing = |what| ListError::Incomplete { container: container.url.clone(), what };
+    let missing = |what| ListError::Incomplete {
+        container: container.url.clone(),
+        what,
+    };
     let properties = blob.properties.ok_or_else(|| missing("properties"))?;
     Ok(Item {
         name: blob.name.ok_or_else(|| missing("name"))?,

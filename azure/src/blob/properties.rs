@@ -15,6 +15,10 @@ use crate::call;
 use crate::error::Error;
 
 /// What holds for a container.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the service says each on its own"
+)]
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct ContainerProperties {
     /// Whether versions of blobs can be made immutable one by one.
@@ -68,7 +72,10 @@ pub(super) async fn of_container(container: &Container) -> Result<ContainerPrope
             .is_immutable_storage_with_versioning_enabled()
             .map_err(failed)?
             .unwrap_or(false),
-        immutability_policy: answer.has_immutability_policy().map_err(failed)?.unwrap_or(false),
+        immutability_policy: answer
+            .has_immutability_policy()
+            .map_err(failed)?
+            .unwrap_or(false),
         legal_hold: answer.has_legal_hold().map_err(failed)?.unwrap_or(false),
         public: answer.access().map_err(failed)?.is_some(),
     })
@@ -80,17 +87,30 @@ pub(super) async fn of_blob(blob: &Blob) -> Result<Properties, Error> {
     let answer = blob.short.get_properties(None).await.map_err(failed)?;
     let missing = |what| Error::because(&call, &blob.url, format!("the answer has no {what}"));
     Ok(Properties {
-        etag: answer.etag().map_err(failed)?.ok_or_else(|| missing("etag"))?.to_string(),
-        size: answer.content_length().map_err(failed)?.ok_or_else(|| missing("length"))?,
+        etag: answer
+            .etag()
+            .map_err(failed)?
+            .ok_or_else(|| missing("etag"))?
+            .to_string(),
+        size: answer
+            .content_length()
+            .map_err(failed)?
+            .ok_or_else(|| missing("length"))?,
         md5: answer.content_md5().map_err(failed)?.map(hex::encode),
-        modified: answer.last_modified().map_err(failed)?.and_then(from_offset),
+        modified: answer
+            .last_modified()
+            .map_err(failed)?
+            .and_then(from_offset),
         version: answer.version_id().map_err(failed)?,
         metadata: answer.metadata().map_err(failed)?.into_iter().collect(),
         immutable_until: answer
             .immutability_policy_expires_on()
             .map_err(failed)?
             .and_then(from_offset),
-        immutability: answer.immutability_policy_mode().map_err(failed)?.and_then(mode),
+        immutability: answer
+            .immutability_policy_mode()
+            .map_err(failed)?
+            .and_then(mode),
         legal_hold: answer.legal_hold().map_err(failed)?.unwrap_or(false),
     })
 }

@@ -94,10 +94,17 @@ async fn once(blob: &Blob, offset: u64, length: u64, etag: &str) -> Result<Bytes
     let call = call::blob::READ_RANGE;
     let failed = |error| Once::Read(ReadError::Failed(Error::new(&call, &blob.url, error)));
     let other = |found: String| {
-        Once::Read(ReadError::Other { blob: blob.url.clone(), offset, expected: length, found })
+        Once::Read(ReadError::Other {
+            blob: blob.url.clone(),
+            offset,
+            expected: length,
+            found,
+        })
     };
     let size = usize::try_from(length).ok().and_then(NonZero::new);
-    let end = offset.checked_add(length).ok_or_else(|| other("the end of numbers".to_owned()))?;
+    let end = offset
+        .checked_add(length)
+        .ok_or_else(|| other("the end of numbers".to_owned()))?;
     let options = BlobClientDownloadOptions {
         if_match: Some(Etag::from(etag.to_owned())),
         parallel: NonZero::new(1),
@@ -109,7 +116,11 @@ async fn once(blob: &Blob, offset: u64, length: u64, etag: &str) -> Result<Bytes
     };
     let answer = blob.bulk.download(Some(options)).await.map_err(failed)?;
 
-    let header = |name| answer.headers.get_optional_str(&HeaderName::from_static(name));
+    let header = |name| {
+        answer
+            .headers
+            .get_optional_str(&HeaderName::from_static(name))
+    };
     let expected = format!("bytes {offset}-{}/", end - 1);
     match header("content-range") {
         Some(range) if range.starts_with(&expected) => {}
@@ -137,9 +148,10 @@ async fn once(blob: &Blob, offset: u64, length: u64, etag: &str) -> Result<Bytes
     }
     match checksum {
         // Not every service gives one: none is "not checked here", never "checked".
-        Some(checksum) if checksum != block::crc64(&bytes) => {
-            Err(Once::Read(ReadError::Damaged { blob: blob.url.clone(), offset }))
-        }
+        Some(checksum) if checksum != block::crc64(&bytes) => Err(Once::Read(ReadError::Damaged {
+            blob: blob.url.clone(),
+            offset,
+        })),
         _ => Ok(bytes.freeze()),
     }
 }

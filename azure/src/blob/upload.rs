@@ -37,7 +37,9 @@ pub struct Upload {
 
 impl fmt::Debug for Upload {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Upload").field("sha256", &self.sha256).finish_non_exhaustive()
+        to.debug_struct("Upload")
+            .field("sha256", &self.sha256)
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,7 +132,10 @@ const PARALLEL: usize = 5;
 
 pub(super) async fn upload(blob: &Blob, upload: Upload) -> Result<Uploaded, UploadError> {
     let name = || blob.url.clone();
-    let read = |source| UploadError::Read { blob: name(), source };
+    let read = |source| UploadError::Read {
+        blob: name(),
+        source,
+    };
     let before = upload.file.metadata().map_err(read)?;
     let size = before.len();
     let cut = Cut::of(size).ok_or_else(|| UploadError::TooLong { blob: name(), size })?;
@@ -149,8 +154,15 @@ pub(super) async fn upload(blob: &Blob, upload: Upload) -> Result<Uploaded, Uplo
         return Err(UploadError::FileChanged { blob: name() });
     }
     let hashes = sent.hashes.clone();
-    if let Some(expected) = upload.sha256.filter(|text| !text.eq_ignore_ascii_case(&hashes.sha256)) {
-        return Err(UploadError::Mismatch { blob: name(), expected, found: hashes.sha256 });
+    if let Some(expected) = upload
+        .sha256
+        .filter(|text| !text.eq_ignore_ascii_case(&hashes.sha256))
+    {
+        return Err(UploadError::Mismatch {
+            blob: name(),
+            expected,
+            found: hashes.sha256,
+        });
     }
     match found {
         Some(found) => same(blob, found, sent),
@@ -212,10 +224,21 @@ async fn send(
     while let Some(sent) = under_way.next().await {
         told(sent?);
     }
-    let lost = |source| UploadError::Hashing { blob: blob.url.clone(), source };
+    let lost = |source| UploadError::Hashing {
+        blob: blob.url.clone(),
+        source,
+    };
     let hashing = reader.await.map_err(lost)?;
-    let hashing = hashing.map_err(|source| UploadError::Read { blob: blob.url.clone(), source })?;
-    Ok(Sent { hashes: hashing.end().await.map_err(lost)?, size, resumed, blocks })
+    let hashing = hashing.map_err(|source| UploadError::Read {
+        blob: blob.url.clone(),
+        source,
+    })?;
+    Ok(Sent {
+        hashes: hashing.end().await.map_err(lost)?,
+        size,
+        resumed,
+        blocks,
+    })
 }
 
 struct Closing(Pool);
@@ -234,14 +257,20 @@ fn length(bytes: &Bytes) -> u64 {
 async fn read(mut file: File, pool: Pool, give: mpsc::Sender<Block>) -> io::Result<Hashing> {
     let hashing = Arc::new(Hashing::start());
     for index in 0.. {
-        let Some(place) = pool.place().await else { break };
+        let Some(place) = pool.place().await else {
+            break;
+        };
         let (reading, hashed) = (pool.clone(), Arc::clone(&hashing));
         let read = tokio::task::spawn_blocking(move || {
             let read = reading.read(&mut file, place);
             let block = read.map(|bytes| {
                 bytes.map(|bytes| {
                     hashed.take(&bytes);
-                    Block { index, crc64: block::crc64(&bytes), bytes }
+                    Block {
+                        index,
+                        crc64: block::crc64(&bytes),
+                        bytes,
+                    }
                 })
             });
             drop(hashed);
@@ -261,12 +290,21 @@ async fn read(mut file: File, pool: Pool, give: mpsc::Sender<Block>) -> io::Resu
 async fn staged(blob: &Blob) -> Result<HashMap<Vec<u8>, u64>, UploadError> {
     let call = call::blob::STAGED;
     let client = blob.short.block_blob_client();
-    let blocks = match client.get_block_list(BlockListType::Uncommitted, None).await {
-        Ok(answer) => answer.into_model().map_err(|error| Error::new(&call, &blob.url, error))?,
+    let blocks = match client
+        .get_block_list(BlockListType::Uncommitted, None)
+        .await
+    {
+        Ok(answer) => answer
+            .into_model()
+            .map_err(|error| Error::new(&call, &blob.url, error))?,
         Err(error) => {
             let error = Error::new(&call, &blob.url, error);
             let nothing = error.status() == Some(404) && error.code() != Some("ContainerNotFound");
-            return if nothing { Ok(HashMap::new()) } else { Err(error.into()) };
+            return if nothing {
+                Ok(HashMap::new())
+            } else {
+                Err(error.into())
+            };
         }
     };
     let blocks = blocks.uncommitted_blocks.unwrap_or_default().into_iter();
@@ -285,7 +323,9 @@ async fn stage(blob: &Blob, block: Block) -> Result<u64, UploadError> {
     let id = block.id();
     let content: RequestContent<Bytes, NoFormat> = block.bytes.clone().into();
     let client = blob.bulk.block_blob_client();
-    let staged = client.stage_block(&id, length, content, Some(options)).await;
+    let staged = client
+        .stage_block(&id, length, content, Some(options))
+        .await;
     staged.map_err(|error| Error::new(&call::blob::STAGE, &blob.url, error))?;
     Ok(length)
 }
@@ -306,9 +346,17 @@ async fn commit(
         metadata: Some(metadata.into_iter().collect()),
         ..BlockBlobClientCommitBlockListOptions::default()
     };
-    let list = BlockLookupList { latest: Some(sent.blocks.clone()), ..BlockLookupList::default() };
+    let list = BlockLookupList {
+        latest: Some(sent.blocks.clone()),
+        ..BlockLookupList::default()
+    };
     let list: RequestContent<BlockLookupList, XmlFormat> = list.try_into().map_err(failed)?;
-    let answer = match blob.bulk.block_blob_client().commit_block_list(list, Some(options)).await {
+    let answer = match blob
+        .bulk
+        .block_blob_client()
+        .commit_block_list(list, Some(options))
+        .await
+    {
         Ok(answer) => answer,
         Err(error) => {
             let error = failed(error);
@@ -322,7 +370,11 @@ async fn commit(
         }
     };
     Ok(Uploaded {
-        etag: answer.etag().map_err(failed)?.map(|etag| etag.to_string()).unwrap_or_default(),
+        etag: answer
+            .etag()
+            .map_err(failed)?
+            .map(|etag| etag.to_string())
+            .unwrap_or_default(),
         version: answer.version_id().map_err(failed)?,
         hashes: sent.hashes,
         size: sent.size,
@@ -333,12 +385,18 @@ async fn commit(
 
 /// Compares what was read with what is there.
 fn same(blob: &Blob, found: Properties, sent: Sent) -> Result<Uploaded, UploadError> {
-    let sha256 = found.metadata.iter().find(|(name, _)| name.eq_ignore_ascii_case("sha256"));
+    let sha256 = found
+        .metadata
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("sha256"));
     let same = found.size == sent.size
         && found.md5.as_ref() == Some(&sent.hashes.md5)
         && sha256.is_some_and(|(_, sha256)| *sha256 == sent.hashes.sha256);
     if !same {
-        return Err(UploadError::Exists { blob: blob.url.clone(), found: Box::new(found) });
+        return Err(UploadError::Exists {
+            blob: blob.url.clone(),
+            found: Box::new(found),
+        });
     }
     Ok(Uploaded {
         hashes: sent.hashes,

@@ -84,7 +84,7 @@ pub struct Health {
 const SKEW: Duration = Duration::from_secs(30);
 
 /// From when on a token is stale. It is also when the SDK's own policy begins to ask for another.
-const STALE: Duration = Duration::from_secs(5 * 60);
+const STALE: Duration = Duration::from_mins(5);
 
 /// How long one attempt may take. The Azure CLI takes some seconds to start; a federation's is a request
 /// with repetitions.
@@ -94,7 +94,7 @@ const FETCH: Duration = Duration::from_secs(100);
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// Longest wait that a source may ask for.
-const PATIENT: Duration = Duration::from_secs(5 * 60);
+const PATIENT: Duration = Duration::from_mins(5);
 
 /// Shortest wait between two attempts: the service takes 20 requests a second from a whole VM.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -117,7 +117,14 @@ impl Prefetched {
 
     fn with(source: Arc<dyn TokenCredential>, patience: Duration, now: Clock) -> Self {
         let slots = Mutex::new(BTreeMap::new());
-        Self { shared: Arc::new(Shared { source, patience, now, slots }) }
+        Self {
+            shared: Arc::new(Shared {
+                source,
+                patience,
+                now,
+                slots,
+            }),
+        }
     }
 
     /// Begins to fetch a token before anybody asks for it.
@@ -129,7 +136,11 @@ impl Prefetched {
     #[must_use]
     pub fn health(&self) -> Vec<Health> {
         let now = (self.shared.now)();
-        let slots = self.shared.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slots = self
+            .shared
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         slots
             .iter()
             .map(|(scope, slot)| {
@@ -145,11 +156,18 @@ impl Prefetched {
     }
 
     fn slot(&self, scope: &str) -> Arc<Slot> {
-        let mut slots = self.shared.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self
+            .shared
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = slots.get(scope) {
             return Arc::clone(slot);
         }
-        let slot = Arc::new(Slot { held: watch::Sender::default(), wanted: Notify::new() });
+        let slot = Arc::new(Slot {
+            held: watch::Sender::default(),
+            wanted: Notify::new(),
+        });
         slots.insert(scope.to_owned(), Arc::clone(&slot));
         let renewer = Renewer {
             source: Arc::clone(&self.shared.source),
@@ -164,7 +182,9 @@ impl Prefetched {
 
 impl fmt::Debug for Prefetched {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Prefetched").field("health", &self.health()).finish_non_exhaustive()
+        to.debug_struct("Prefetched")
+            .field("health", &self.health())
+            .finish_non_exhaustive()
     }
 }
 
@@ -176,7 +196,10 @@ impl TokenCredential for Prefetched {
         _options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         let [scope] = scopes else {
-            return Err(azure_core::Error::with_message(ErrorKind::Credential, "one scope, please"));
+            return Err(azure_core::Error::with_message(
+                ErrorKind::Credential,
+                "one scope, please",
+            ));
         };
         let slot = self.slot(scope);
         let mut news = slot.held.subscribe();
@@ -196,7 +219,9 @@ impl TokenCredential for Prefetched {
             }
             let lasting = trouble.as_ref().is_some_and(|trouble| trouble.lasting);
             let late = lasting
-                || tokio::time::timeout_at(started + patience, news.changed()).await.is_err();
+                || tokio::time::timeout_at(started + patience, news.changed())
+                    .await
+                    .is_err();
             if late {
                 let unavailable = Unavailable {
                     scope: (*scope).to_owned(),
@@ -214,12 +239,15 @@ impl TokenCredential for Prefetched {
 
 impl Held {
     fn usable(&self, now: OffsetDateTime) -> Option<&Token> {
-        self.token.as_deref().filter(|token| now + SKEW < token.expires())
+        self.token
+            .as_deref()
+            .filter(|token| now + SKEW < token.expires())
     }
 
     fn left(&self, now: OffsetDateTime) -> Duration {
         let left = self.usable(now).map(|token| token.expires() - now);
-        left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default()
+        left.and_then(|left| Duration::try_from(left).ok())
+            .unwrap_or_default()
     }
 
     fn state(&self, now: OffsetDateTime) -> State {
@@ -249,12 +277,15 @@ impl Renewer {
         loop {
             let scopes = [self.scope.as_str()];
             let fetched = tokio::time::timeout(FETCH, self.source.get_token(&scopes, None)).await;
-            let Some(slot) = self.slot.upgrade() else { return };
+            let Some(slot) = self.slot.upgrade() else {
+                return;
+            };
             let now = (self.now)();
             let outcome = match fetched {
                 Ok(Ok(token)) if token.expires_on > now + SKEW => Ok(Token::new(&token)),
                 Ok(Ok(_)) => Err(Trouble::other(
-                    "its source gave one that has expired; is this machine's clock right?".to_owned(),
+                    "its source gave one that has expired; is this machine's clock right?"
+                        .to_owned(),
                 )),
                 Ok(Err(error)) => Err(Trouble::of(&error)),
                 Err(_elapsed) => Err(Trouble::other(format!(
@@ -264,7 +295,12 @@ impl Renewer {
             };
             slot.held.send_modify(|held| held.take(outcome, now));
             let wait = self.wait(&slot.held.borrow(), now);
-            let told = slot.held.borrow().trouble.as_ref().is_some_and(|t| t.asked.is_some());
+            let told = slot
+                .held
+                .borrow()
+                .trouble
+                .as_ref()
+                .is_some_and(|t| t.asked.is_some());
             drop(slot);
             if !self.rest(wait, told).await {
                 return;
@@ -279,9 +315,19 @@ impl Renewer {
             let due = held.due.and_then(|due| Duration::try_from(due - now).ok());
             return due.unwrap_or(SHORTEST).max(SHORTEST);
         };
-        tracing::warn!(scope = self.scope, trouble = trouble.text, "token not renewed");
+        tracing::warn!(
+            scope = self.scope,
+            trouble = trouble.text,
+            "token not renewed"
+        );
         let rule = trouble.outcome.unwrap_or(Outcome::Broken);
-        let wait = retry::delay(Party::Metadata, Repeat::Same, rule, held.failures, trouble.asked);
+        let wait = retry::delay(
+            Party::Metadata,
+            Repeat::Same,
+            rule,
+            held.failures,
+            trouble.asked,
+        );
         let wait = wait.unwrap_or(LONGEST).min(PATIENT);
         retry::spread(wait, uuid::Uuid::new_v4().as_bytes()[0])
     }
@@ -296,7 +342,9 @@ impl Renewer {
         let due = (self.now)() + wait;
         tokio::time::sleep(wait.min(SHORTEST)).await;
         loop {
-            let Some(slot) = self.slot.upgrade() else { return false };
+            let Some(slot) = self.slot.upgrade() else {
+                return false;
+            };
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || (self.now)() >= due {
                 return true;

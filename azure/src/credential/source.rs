@@ -33,7 +33,9 @@ pub enum SourceError {
         source: crate::transport::WireError,
     },
     /// The environment would send the request for a token somewhere else.
-    #[error("refused to ask for a token: `{variable}` in the environment would redirect the request")]
+    #[error(
+        "refused to ask for a token: `{variable}` in the environment would redirect the request"
+    )]
     Redirected {
         /// The variable that is set.
         variable: &'static str,
@@ -67,7 +69,11 @@ pub fn source(
         Identity::AzureCli => AzureCliCredential::new(None).map_err(sdk)?,
         Identity::System => Arc::new(Managed::new(None)?),
         Identity::User { client_id } => Arc::new(Managed::new(Some(client_id.clone()))?),
-        Identity::Workload { client_id, tenant_id, token_file } => {
+        Identity::Workload {
+            client_id,
+            tenant_id,
+            token_file,
+        } => {
             let mut cloud = CustomConfiguration::default();
             setting.authority().clone_into(&mut cloud.authority_host);
             let client_options = ClientOptions {
@@ -100,7 +106,10 @@ impl Managed {
             }
         }
         let link = Link::new().map_err(|source| SourceError::Link { source })?;
-        Ok(Self { client_id, link: Arc::new(link) })
+        Ok(Self {
+            client_id,
+            link: Arc::new(link),
+        })
     }
 
     /// The same over another link.
@@ -159,10 +168,16 @@ impl HttpClient for Once {
         if answer.status().is_success() {
             return Ok(answer);
         }
-        let header =
-            |name| answer.headers().get_optional_str(&HeaderName::from_static(name));
+        let header = |name| {
+            answer
+                .headers()
+                .get_optional_str(&HeaderName::from_static(name))
+        };
         let asked = retry::asked(header, clock::now());
-        let answered = Answered { status: answer.status().into(), asked };
+        let answered = Answered {
+            status: answer.status().into(),
+            asked,
+        };
         Err(azure_core::Error::new(ErrorKind::Other, answered))
     }
 }
@@ -185,7 +200,12 @@ pub(crate) struct Trouble {
 impl Trouble {
     /// Trouble that no table speaks of.
     pub(crate) fn other(text: String) -> Self {
-        Self { text, lasting: false, outcome: None, asked: None }
+        Self {
+            text,
+            lasting: false,
+            outcome: None,
+            asked: None,
+        }
     }
 
     /// Reads the SDK's error.
@@ -198,7 +218,9 @@ impl Trouble {
             }
             if let Some(sdk) = deepest.downcast_ref::<azure_core::Error>() {
                 match sdk.kind() {
-                    ErrorKind::HttpResponse { status: answered, .. } => {
+                    ErrorKind::HttpResponse {
+                        status: answered, ..
+                    } => {
                         status = Some(u16::from(*answered));
                     }
                     ErrorKind::Connection => broken = Some(Outcome::Unconnected),
@@ -212,7 +234,10 @@ impl Trouble {
             }
         }
         match (status, broken) {
-            (Some(status), _) => Self { asked, ..Self::answered(status) },
+            (Some(status), _) => Self {
+                asked,
+                ..Self::answered(status)
+            },
             (None, Some(_)) => Self {
                 outcome: broken,
                 ..Self::other(format!("its source cannot be reached ({deepest})"))

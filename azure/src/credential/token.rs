@@ -38,7 +38,9 @@ impl Token {
 
 impl fmt::Debug for Token {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Token").field("expires", &self.expires).finish_non_exhaustive()
+        to.debug_struct("Token")
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
     }
 }
 
@@ -50,6 +52,9 @@ mod tests {
     fn a_token_shows_its_expiry_and_nothing_else() {
         let token = Token::new(&AccessToken::new("canary", OffsetDateTime::UNIX_EPOCH));
         let shown = format!("{token:?} {token:#?}");
-        assert!(shown.contains("1970") && !shown.contains("canary"), "{shown}");
+        assert!(
+            shown.contains("1970") && !shown.contains("canary"),
+            "{shown}"
+        );
     }
 }

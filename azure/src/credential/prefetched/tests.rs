@@ -31,7 +31,10 @@ struct Source {
 impl Source {
     fn new(script: &[Does]) -> Arc<Self> {
         let script = Mutex::new(script.iter().copied().collect());
-        Arc::new(Self { script, start: Instant::now() })
+        Arc::new(Self {
+            script,
+            start: Instant::now(),
+        })
     }
 }
 
@@ -44,7 +47,11 @@ impl TokenCredential for Source {
     ) -> azure_core::Result<AccessToken> {
         let does = {
             let mut script = self.script.lock().unwrap();
-            if script.len() > 1 { script.pop_front() } else { script.front().copied() }
+            if script.len() > 1 {
+                script.pop_front()
+            } else {
+                script.front().copied()
+            }
         };
         let does = match does.unwrap() {
             Does::Await(until, _) if self.start.elapsed().as_secs() < until => Does::Unreachable,
@@ -53,12 +60,13 @@ impl TokenCredential for Source {
         match does {
             Does::Await(_, seconds) | Does::Give(seconds) => {
                 let expires = at(self.start) + Span::seconds(seconds);
-                Ok(AccessToken::new(format!("token-of-{}s", seconds), expires))
+                Ok(AccessToken::new(format!("token-of-{seconds}s"), expires))
             }
             Does::Hang => std::future::pending().await,
-            Does::Unreachable => {
-                Err(azure_core::Error::with_message(ErrorKind::Connection, "no route to host"))
-            }
+            Does::Unreachable => Err(azure_core::Error::with_message(
+                ErrorKind::Connection,
+                "no route to host",
+            )),
         }
     }
 }
@@ -78,7 +86,9 @@ const SCOPE: &str = "https://storage.azure.com/.default";
 
 async fn token(prefetched: &Prefetched) -> Result<String, String> {
     let token = prefetched.get_token(&[SCOPE], None).await;
-    token.map(|token| token.token.secret().to_owned()).map_err(|error| error.to_string())
+    token
+        .map(|token| token.token.secret().to_owned())
+        .map_err(|error| error.to_string())
 }
 
 fn state(prefetched: &Prefetched) -> State {
@@ -98,7 +108,11 @@ async fn nobody_waits_while_a_valid_token_is_there_and_its_source_hangs() {
         pass(10).await;
         let asked = Instant::now();
         token(&tokens).await.unwrap();
-        assert!(asked.elapsed() <= Duration::from_millis(50), "waited {:?}", asked.elapsed());
+        assert!(
+            asked.elapsed() <= Duration::from_millis(50),
+            "waited {:?}",
+            asked.elapsed()
+        );
     }
 }
 
@@ -129,7 +143,9 @@ async fn without_a_valid_token_the_error_comes_within_the_deadline_and_says_why(
     assert_eq!(asked.elapsed(), PATIENCE);
     assert_eq!(
         error,
-        format!("no token for `{SCOPE}` within 30 s: its source cannot be reached (no route to host)")
+        format!(
+            "no token for `{SCOPE}` within 30 s: its source cannot be reached (no route to host)"
+        )
     );
 }
 
@@ -163,7 +179,11 @@ async fn whoever_waits_is_served_as_soon_as_the_source_is_back() {
 
     assert!(token(&tokens).await.is_ok());
 
-    assert!(asked.elapsed() < Duration::from_secs(15), "waited {:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(15),
+        "waited {:?}",
+        asked.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,13 +247,16 @@ fn answer(seconds: i64) -> String {
 async fn a_metadata_service_that_is_gone_for_seventy_seconds_is_an_error_and_then_is_not() {
     let gone = (1..=7).map(|number| (number, Fault::Status(410)));
     let script = Arc::new(Script::new().answer(200, &[], answer(3600)));
-    let link: Arc<dyn HttpClient> = Arc::new(Failing::new(Arc::clone(&script) as _, gone));
+    let link: Arc<dyn HttpClient> = Arc::new(Failing::new(script.clone(), gone));
     let tokens = over(Arc::new(Managed::over(&Identity::System, link)));
     let asked = Instant::now();
 
     let error = token(&tokens).await.unwrap_err();
     assert_eq!(asked.elapsed(), PATIENCE);
-    assert!(error.contains("its source answered 410: the service is being updated"), "{error}");
+    assert!(
+        error.contains("its source answered 410: the service is being updated"),
+        "{error}"
+    );
     pass(60).await;
 
     assert_eq!(token(&tokens).await.unwrap(), "canary");
@@ -250,7 +273,7 @@ async fn a_metadata_service_that_is_gone_for_seventy_seconds_is_an_error_and_the
 async fn a_service_that_is_being_updated_is_not_pestered_however_many_wait() {
     let gone = (1..=100).map(|number| (number, Fault::Status(410)));
     let failing = Arc::new(Failing::new(Arc::new(Script::new()), gone));
-    let tokens = over(Arc::new(Managed::over(&Identity::System, Arc::clone(&failing) as _)));
+    let tokens = over(Arc::new(Managed::over(&Identity::System, failing.clone())));
 
     let waiting = (0..50).map(|_| token(&tokens));
     let errors = futures::future::join_all(waiting).await;
@@ -268,7 +291,11 @@ async fn throttling_is_waited_out_as_asked() {
     let asked = Instant::now();
 
     assert!(token(&tokens).await.is_ok());
-    assert!(asked.elapsed() >= Duration::from_secs(7), "waited {:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() >= Duration::from_secs(7),
+        "waited {:?}",
+        asked.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -307,6 +334,13 @@ async fn an_identity_that_is_not_there_is_an_error_at_once() {
 
     let error = token(&tokens).await.unwrap_err();
 
-    assert!(error.contains("400: this identity is not assigned to this machine"), "{error}");
-    assert!(asked.elapsed() < Duration::from_secs(1), "waited {:?}", asked.elapsed());
+    assert!(
+        error.contains("400: this identity is not assigned to this machine"),
+        "{error}"
+    );
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "waited {:?}",
+        asked.elapsed()
+    );
 }
