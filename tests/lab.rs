@@ -13,6 +13,11 @@
 //! It needs root: it makes network namespaces, and nothing outside of them but its folder. When it
 //! is dropped, or its process ends in whatever way, all of that is removed.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a refusal is a whole answer, and there is one for each request"
+)]
+
 pub mod arm;
 pub mod certificates;
 pub mod login;

@@ -3,10 +3,11 @@
 pub mod data_factory;
 mod gallery;
 mod image_builder;
+mod list;
 mod operation;
 mod resource;
+mod state;
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use data_factory::DataFactory;
 use operation::Operation;
 pub use operation::Outcome;
 use resource::{Id, Resource};
+use state::State;
 
 /// The region of everything.
 pub const LOCATION: &str = "westeurope";
@@ -92,31 +94,6 @@ pub struct Arm {
     schemas: Schemas,
 }
 
-#[derive(Debug)]
-struct State {
-    resources: BTreeMap<String, Resource>,
-    operations: BTreeMap<String, Operation>,
-    outcomes: VecDeque<(String, Outcome)>,
-    takes: Duration,
-    retry_after: Option<u32>,
-    page: usize,
-    foreign_links: bool,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            resources: BTreeMap::new(),
-            operations: BTreeMap::new(),
-            outcomes: VecDeque::new(),
-            takes: Duration::from_millis(200),
-            retry_after: Some(0),
-            page: 100,
-            foreign_links: false,
-        }
-    }
-}
-
 impl Arm {
     pub(super) fn new(landing: &Storage, caller: Caller) -> Result<Self> {
         let arm = Self {
@@ -147,45 +124,6 @@ impl Arm {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends every switch; resources stay.
-    pub(super) fn heal(&self) {
-        let mut state = self.state();
-        let resources = std::mem::take(&mut state.resources);
-        *state = State {
-            resources,
-            ..State::default()
-        };
-        drop(state);
-        self.data_factory.course(data_factory::Course::Good);
-        self.data_factory.events(data_factory::Events::None);
-        self.data_factory.takes(Duration::from_millis(200));
-    }
-
-    /// How long operations take from now on.
-    pub fn takes(&self, time: Duration) {
-        self.state().takes = time;
-    }
-
-    /// What `Retry-After` operations carry from now on; nothing for none.
-    pub fn retry_after(&self, seconds: Option<u32>) {
-        self.state().retry_after = seconds;
-    }
-
-    /// How the next operation ends whose request line contains this.
-    pub fn next(&self, with: &str, outcome: Outcome) {
-        self.state().outcomes.push_back((with.to_owned(), outcome));
-    }
-
-    /// How many resources a page of a listing has from now on.
-    pub fn page(&self, resources: usize) {
-        self.state().page = resources.max(1);
-    }
-
-    /// Makes `nextLink` name another host from now on, as a hostile answer would.
-    pub fn foreign_links(&self, foreign: bool) {
-        self.state().foreign_links = foreign;
     }
 
     /// Keeps a resource of the lab's resource group that was there before; `name` may go on with
@@ -261,7 +199,7 @@ impl Arm {
             };
         }
         if id.is_list() {
-            return self.list(&call, &id);
+            return Ok(self.list(&call, &id));
         }
         match *call.method() {
             Method::GET => self.get(&call, &id),
@@ -344,40 +282,6 @@ impl Arm {
         }
         let operation = Operation::new(state.takes, outcome, None);
         Ok(state.accept(id, operation, json_answer(202, &Value::Null)))
-    }
-
-    fn list(&self, call: &Call, id: &Id) -> Result<Answer, Answer> {
-        let state = self.state();
-        let under = id.key();
-        let depth = under.matches('/').count() + 1;
-        let found: Vec<_> = state
-            .resources
-            .iter()
-            .filter(|(key, _)| {
-                key.starts_with(&format!("{under}/")) && key.matches('/').count() == depth
-            })
-            .map(|(_, resource)| resource.document())
-            .collect();
-        let from: usize = call
-            .query("$skiptoken")
-            .and_then(|token| token.parse().ok())
-            .unwrap_or(0);
-        let page: Vec<_> = found.iter().skip(from).take(state.page).cloned().collect();
-        let mut body = json!({ "value": page });
-        if from + state.page < found.len() {
-            let host = if state.foreign_links {
-                "management.example.org".to_owned()
-            } else {
-                call.host()
-            };
-            let version = call.query("api-version").unwrap_or_default();
-            let next = from + state.page;
-            body["nextLink"] = json!(format!(
-                "https://{host}{}?api-version={version}&$skiptoken={next}",
-                call.path()
-            ));
-        }
-        Ok(json_answer(200, &body))
     }
 }
 

@@ -167,12 +167,11 @@ fn endpoints() -> Vec<Endpoint> {
 }
 
 fn configuration(answers: Answers) -> String {
-    let mut text = String::from(
-        "user=root\nno-resolv\nno-hosts\nbind-interfaces\nlisten-address=127.0.0.1\nport=5353\n\
-         cache-size=0\nlocal-ttl=10\n# Nothing beyond the lab: what is not named here does not exist.\nlocal=/#/\n",
-    );
+    let fixed = "user=root\nno-resolv\nno-hosts\nbind-interfaces\nlisten-address=127.0.0.1\nport=5353\n\
+         cache-size=0\nlocal-ttl=10\n# Nothing beyond the lab: what is not named here does not exist.\nlocal=/#/\n";
+    let mut lines = vec![fixed.to_owned()];
     let mut line =
-        |name: &str, address: Ipv4Addr| text.push_str(&format!("host-record={name},{address}\n"));
+        |name: &str, address: Ipv4Addr| lines.push(format!("host-record={name},{address}\n"));
     line(
         &format!("{}.blob.core.windows.net", storage::LANDING),
         addresses::LANDING,
@@ -193,7 +192,7 @@ fn configuration(answers: Answers) -> String {
         }
     }
     for endpoint in endpoints() {
-        text.push_str(&format!("cname={},{}\n", endpoint.name, endpoint.link));
+        lines.push(format!("cname={},{}\n", endpoint.name, endpoint.link));
     }
-    text
+    lines.concat()
 }

@@ -1,5 +1,6 @@
 //! The published schemas of ARM's resources, taken strictly: as Azure takes a body.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::PathBuf;
@@ -101,8 +102,7 @@ impl Schemas {
         let root = &schema["resourceDefinitions"][&resource];
         ensure!(root.is_object(), "{name} has no resource `{resource}`");
         let strict = strict_document(root, &schema["definitions"]);
-        let validator =
-            jsonschema::draft202012::new(&strict).map_err(|broken| broken.to_owned())?;
+        let validator = jsonschema::draft202012::new(&strict).map_err(ValidationError::to_owned)?;
         let validator = Arc::new(validator);
         compiled.insert(key, Arc::clone(&validator));
         Ok(validator)
@@ -118,10 +118,10 @@ fn strict_document(root: &Value, definitions: &Value) -> Value {
     let strict_root = closed(&strict(root));
     let mut open = references(&strict_root);
     while let Some(name) = open.pop() {
-        if !reached.contains_key(&name) {
-            let definition = strict(&definitions[&name]);
+        if let Entry::Vacant(place) = reached.entry(name) {
+            let definition = strict(&definitions[place.key()]);
             open.extend(references(&definition));
-            reached.insert(name, definition);
+            place.insert(definition);
         }
     }
     json!({

@@ -175,7 +175,7 @@ impl Site {
             Some(failure) => failure.play(call).await?,
         };
         self.note(number, |asked| {
-            asked.answered = Some(answer.status().as_u16())
+            asked.answered = Some(answer.status().as_u16());
         });
         Ok(answer)
     }

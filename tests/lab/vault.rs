@@ -85,9 +85,9 @@ impl Vault {
     /// Switches all versions of a secret off.
     pub fn disable(&self, name: &str) {
         if let Some(versions) = self.state().secrets.get_mut(name) {
-            versions
-                .iter_mut()
-                .for_each(|secret| secret.enabled = false);
+            for secret in versions {
+                secret.enabled = false;
+            }
         }
     }
 

@@ -144,7 +144,7 @@ impl Vm {
             let ended = self.nspawn.try_wait()?;
             ensure!(ended.is_none(), "the machine ended: {}", self.boot_log());
             ensure!(
-                began.elapsed() < Duration::from_secs(60),
+                began.elapsed() < Duration::from_mins(1),
                 "the machine does not come up: {}",
                 self.boot_log()
             );

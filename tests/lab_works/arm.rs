@@ -302,7 +302,7 @@ fn operations_end_as_told() {
     lab.arm
         .site
         .fail(Fault::lost(Some(504)).with("/run?").times(1));
-    lab.arm.takes(Duration::from_secs(60));
+    lab.arm.takes(Duration::from_mins(1));
     assert_eq!(
         call(&lab, "POST", &format!("{template_id}/run?{BUILDER}"), None).status,
         504

@@ -74,7 +74,7 @@ fn content(call: &Call, attested: Attested) -> String {
 }
 
 async fn sign(content: &str, attested: Attested, certificates: &Certificates) -> Result<String> {
-    let signer = if attested == Attested::OtherSigner {
+    let by = if attested == Attested::OtherSigner {
         "server"
     } else {
         "metadata"
@@ -96,9 +96,9 @@ async fn sign(content: &str, attested: Attested, certificates: &Certificates) ->
         ])
         .arg(&plain)
         .arg("-signer")
-        .arg(certificates.certificate(signer))
+        .arg(certificates.certificate(by))
         .arg("-inkey")
-        .arg(certificates.key(signer))
+        .arg(certificates.key(by))
         .arg("-out")
         .arg(&signed)
         .stdin(Stdio::null())

@@ -87,7 +87,7 @@ impl Azurite {
                 fs::read_to_string(&self.log)?.trim()
             );
             ensure!(
-                began.elapsed() < Duration::from_secs(60),
+                began.elapsed() < Duration::from_mins(1),
                 "Azurite does not listen"
             );
             std::thread::sleep(Duration::from_millis(50));

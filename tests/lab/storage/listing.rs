@@ -26,24 +26,21 @@ pub(super) fn known(query: &str) -> String {
 
 /// The listing of a container with versions and policies added.
 pub(super) fn completed(listing: &str, container: &str, held: &Held) -> String {
-    let mut pieces = listing.split("<Blob>");
-    let mut whole = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        whole.push_str("<Blob>");
-        let name = piece
+    let completed = listing.split("<Blob>").map(|piece| {
+        let named = piece
             .strip_prefix("<Name>")
             .and_then(|rest| rest.split_once("</Name>"));
-        let hold = name.and_then(|(name, _)| held.get(&(container.to_owned(), unescaped(name))));
-        match (name, hold) {
-            (Some((name, rest)), Some(hold)) => {
-                let (version, properties) = hold.listed();
+        let known = named.and_then(|(name, _)| held.get(&(container.to_owned(), unescaped(name))));
+        match (named, known) {
+            (Some((name, rest)), Some(known)) => {
+                let (version, properties) = known.listed();
                 let rest = rest.replacen("</Properties>", &format!("{properties}</Properties>"), 1);
-                whole.push_str(&format!("<Name>{name}</Name>{version}{rest}"));
+                format!("<Name>{name}</Name>{version}{rest}")
             }
-            _ => whole.push_str(piece),
+            _ => piece.to_owned(),
         }
-    }
-    whole
+    });
+    completed.collect::<Vec<_>>().join("<Blob>")
 }
 
 fn unescaped(text: &str) -> String {

@@ -42,11 +42,14 @@ const PACKAGES: [&str; 20] = [
 /// The root's folder, made now if it is not there.
 pub(super) fn cached() -> Result<PathBuf> {
     let recipe = recipe();
-    let digest: String = Sha256::digest(recipe.as_bytes())
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = Sha256::digest(recipe.as_bytes());
+    let digest = format!(
+        "{:016x}",
+        digest
+            .iter()
+            .take(8)
+            .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte))
+    );
     let roots = cache().join("roots");
     fs::create_dir_all(&roots)?;
     let root = roots.join(digest);

@@ -102,7 +102,7 @@ impl Copying {
         let size: u64 = header(&original, "content-length")
             .parse()
             .unwrap_or_default();
-        let (mut md5, mut blocks, mut at) = (Md5::new(), String::new(), 0);
+        let (mut md5, mut blocks, mut at) = (Md5::new(), Vec::new(), 0);
         let mut written = 0;
         while at < size {
             let end = size.min(at + BLOCK);
@@ -119,7 +119,7 @@ impl Copying {
             let query = format!("?comp=block&blockid={}", encode(&id));
             self.ask(TO, Method::PUT, &query, &BTreeMap::new(), block)
                 .await?;
-            blocks.push_str(&format!("<Latest>{id}</Latest>"));
+            blocks.extend(["<Latest>", &id, "</Latest>"].map(str::to_owned));
             at = end;
         }
         let found = STANDARD.encode(md5.finalize());
@@ -142,8 +142,10 @@ impl Copying {
                 value.to_str().unwrap_or_default().to_owned(),
             );
         }
-        let list =
-            format!("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>{blocks}</BlockList>");
+        let list = format!(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>{}</BlockList>",
+            blocks.concat()
+        );
         self.ask(TO, Method::PUT, "?comp=blocklist", &headers, list.into())
             .await?;
         Ok(Copied {

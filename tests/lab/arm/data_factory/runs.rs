@@ -70,15 +70,14 @@ pub(in crate::lab::arm) async fn act(
     }
     let mut parameters = Map::new();
     for (name, declaration) in &declared {
-        match given.get(name).or_else(|| declaration.get("defaultValue")) {
-            Some(value) => parameters.insert(name.clone(), value.clone()),
-            None => {
-                let message = format!(
-                    "The template validation failed: the value of parameter '{name}' is not provided."
-                );
-                return Err(error(400, "BadRequest", &message));
-            }
+        let value = given.get(name).or_else(|| declaration.get("defaultValue"));
+        let Some(value) = value else {
+            let message = format!(
+                "The template validation failed: the value of parameter '{name}' is not provided."
+            );
+            return Err(error(400, "BadRequest", &message));
         };
+        parameters.insert(name.clone(), value.clone());
     }
     let run = arm.data_factory.begin(id.name(), parameters, "Manual");
     Ok(json_answer(200, &json!({ "runId": run })))
