@@ -9,7 +9,7 @@ TOOLS := $(HOME)/.cache/sealed-dsvm/tools
 # Shows what is done unless it is asked to be quiet.
 CARGO := cargo --locked
 
-.PHONY: help demo test check bench bless clean fmt clippy doc deny contracts deb unit e2e fuzz
+.PHONY: help demo test check bench bless clean fmt clippy doc deny contracts deb unit e2e fuzz lab
 
 help: ## list the jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,11 +55,17 @@ deb: ## build the agent's Debian package
 
 unit: deb
 	@scripts/parts.sh test
+	@scripts/lab-parts.sh
 	$(CARGO) test --workspace -- --skip end_to_end
 
 e2e: deb $(TARGET)/release/imagebuild
 	@scripts/parts.sh test
 	$(CARGO) test -p tests --test end_to_end -- --nocapture --test-threads=1
+
+lab: ## keep Azure's stand-ins up and say how to talk to them (VM=1 for the researcher's machine too)
+	@scripts/lab-parts.sh
+	$(CARGO) build --quiet -p tests --bin lab
+	@$(TARGET)/debug/lab $(if $(VM),--vm)
 
 fuzz: ## search for inputs that make the loaders panic (SECONDS_EACH=60)
 	scripts/fuzz.sh $(or $(SECONDS_EACH),60)

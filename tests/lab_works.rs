@@ -52,8 +52,12 @@ fn is_possible() -> bool {
         "the lab needs root"
     );
     if !possible {
-        // Past the test harness, which keeps what passing tests print.
-        writeln!(io::stderr(), "NOT RUN: the lab needs root").expect("stderr");
+        announce("the lab needs root");
     }
     possible
+}
+
+/// Says that a test did nothing, past the harness, which keeps what passing tests print.
+fn announce(why: &str) {
+    writeln!(io::stderr(), "NOT RUN: {why}").expect("stderr");
 }

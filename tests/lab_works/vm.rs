@@ -68,3 +68,30 @@ fn machine_is_ready_in_time_and_is_a_research_desktop() {
         "the machine ended"
     );
 }
+
+#[test]
+fn agent_is_installed_as_a_user_would() {
+    let Some(lab) = super::lab() else { return };
+    let Ok(setup) = Setup::with_agent() else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "`make deb` makes the agent's package"
+        );
+        return super::announce("there is no package of the agent: `make deb` makes it");
+    };
+
+    let vm = lab.vm(&setup).unwrap();
+
+    let status = vm.run("dpkg", &["--status", "dsvm-agent"]).unwrap();
+    assert!(status.contains("Status: install ok installed"), "{status}");
+    assert!(
+        vm.run("dsvm-agent", &["--version"])
+            .unwrap()
+            .starts_with("dsvm-agent ")
+    );
+    assert!(
+        vm.run("systemctl", &["cat", "dsvm-agent.service"])
+            .unwrap()
+            .contains("Type=notify")
+    );
+}
