@@ -4,6 +4,8 @@ source "qemu" "image" {
   iso_checksum     = "none"
   disk_image       = true
   use_backing_file = true
+  # Without it Packer makes the layer 40 GiB, whatever the base is.
+  disk_size        = var.disk_size
   skip_resize_disk = true
   format           = "qcow2"
   output_directory = var.output

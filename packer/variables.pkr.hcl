@@ -3,6 +3,11 @@ variable "base" {
   description = "Path of the base disk, a raw image. It is only read."
 }
 
+variable "disk_size" {
+  type        = string
+  description = "Size of the base disk, such as 4096M."
+}
+
 variable "payload" {
   type        = string
   description = "Path of a read-only disk labelled `imagebuild` with the agent, the policy and the staged binaries."

@@ -129,8 +129,10 @@ pub fn build(
     let (serial, variables) = (work.join("serial.log"), work.join("job.pkrvars.hcl"));
     let path = |path: &Path| template::quoted(&path.to_string_lossy());
     let base = fs::canonicalize(&job.base).map_err(Error::file(&job.base))?;
+    let size = fs::metadata(&base).map_err(Error::file(&job.base))?.len();
     let values = [
         ("base", path(&base)),
+        ("disk_size", template::quoted(&format!("{}M", size >> 20))),
         ("payload", path(&payload)),
         ("output", path(&output)),
         ("ssh_key", path(&access.key)),
