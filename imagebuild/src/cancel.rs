@@ -60,7 +60,7 @@ mod tests {
         let cancel = Cancel::new();
         let sleeper = cancel.clone();
         cancel.raise();
-        assert!(sleeper.wait(Duration::from_secs(60)));
+        assert!(sleeper.wait(Duration::from_mins(1)));
     }
 
     #[test]

@@ -7,7 +7,9 @@ printf 'exec openbox-session\n' >/etc/skel/.xsession
 install -o researcher -g researcher -m 0644 /etc/skel/.xsession /home/researcher/.xsession
 
 # Researchers find the imported Python packages without knowing where they are.
-printf 'PATH=/opt/research/bin:$PATH\n' >/etc/profile.d/research.sh
+cat >/etc/profile.d/research.sh <<'END'
+PATH=/opt/research/bin:$PATH
+END
 chmod 0644 /etc/profile.d/research.sh
 
 # A binary that is there but does not run would be found by a researcher, weeks later.
