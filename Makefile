@@ -17,7 +17,7 @@ help: ## list the jobs
 demo: deb $(TARGET)/release/imagebuild ## build, boot and check a research desktop image from its recipe
 	@scripts/demo.sh $(TARGET)/release/imagebuild
 
-test: check unit e2e ## run everything: checks, all tests, and a real build that is booted
+test: check unit ## run all checks and tests
 
 check: fmt clippy doc deny contracts ## quick checks: format, lints, documents, dependencies, contracts
 
@@ -58,7 +58,7 @@ unit: deb
 	@scripts/lab-parts.sh
 	$(CARGO) test --workspace -- --skip end_to_end
 
-e2e: deb $(TARGET)/release/imagebuild
+e2e: deb $(TARGET)/release/imagebuild ## build, interrupt, resume, compare and refuse real images
 	@scripts/parts.sh test
 	$(CARGO) test -p tests --test end_to_end -- --nocapture --test-threads=1
 

