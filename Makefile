@@ -9,7 +9,7 @@ TOOLS := $(HOME)/.cache/sealed-dsvm/tools
 # Shows what is done unless it is asked to be quiet.
 CARGO := cargo --locked
 
-.PHONY: help demo test check bench bless clean fmt clippy doc deny contracts deb unit e2e fuzz lab
+.PHONY: help demo test check bless clean fmt clippy doc deny contracts deb unit e2e fuzz lab
 
 help: ## list the jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,10 +20,6 @@ demo: deb $(TARGET)/release/imagebuild ## build, boot and check a research deskt
 test: check unit ## run all checks and tests
 
 check: fmt clippy doc deny contracts ## quick checks: format, lints, documents, dependencies, contracts
-
-bench: deb $(TARGET)/release/imagebuild ## measure what is promised (ONLY=name for one), into target/bench/results.json
-	@scripts/parts.sh bench
-	$(CARGO) bench -p tests --bench promises -- $(ONLY)
 
 bless: ## write anew what is generated: schemas, control reference, snapshots
 	BLESS=1 INSTA_UPDATE=always $(CARGO) test --workspace --lib --tests -- --skip end_to_end

@@ -2,7 +2,6 @@
 //!
 //! - `contracts` holds the repository to what its documents say.
 //! - `end_to_end` builds and boots a real image, as a user would.
-//! - `benches/promises` measures every figure that is promised anywhere.
 
 /// The lab: everything of Azure that the programs talk to, on this machine.
 pub mod lab;
