@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a job needs, by name, and says which.
-#   scripts/parts.sh demo|test|bench
+#   scripts/parts.sh demo|test
 # Pinned by the distribution: whatever Debian 12 (or Ubuntu 22.04+) ships under these names.
 set -euo pipefail
 
@@ -10,10 +10,10 @@ image=(e2fsprogs fdisk dosfstools mtools mmdebstrap openssh-client ovmf packer q
 test=(binutils clamav nftables openssh-server shellcheck sudo systemd-container)
 
 case "${1:-}" in
-  demo | bench) wanted=("${build[@]}" "${image[@]}") ;;
+  demo) wanted=("${build[@]}" "${image[@]}") ;;
   test) wanted=("${build[@]}" "${image[@]}" "${test[@]}") ;;
   *)
-    echo "usage: scripts/parts.sh demo|test|bench" >&2
+    echo "usage: scripts/parts.sh demo|test" >&2
     exit 2
     ;;
 esac

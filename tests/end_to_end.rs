@@ -6,11 +6,14 @@
 
 #![allow(
     clippy::case_sensitive_file_extension_comparisons,
+    clippy::duration_suboptimal_units,
     clippy::expect_used,
     clippy::needless_pass_by_value,
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,
+    missing_debug_implementations,
+    unreachable_pub,
     reason = "tests: what is not as it must be ends them"
 )]
 
