@@ -82,7 +82,7 @@ pub(super) fn write(folder: &Path, own: &[PathBuf]) -> Result<Vec<PathBuf>, Erro
     Ok(order)
 }
 
-/// The digest of all that [`write`] writes.
+/// The digest of all that [`write()`] writes.
 pub(super) fn digest() -> Digest {
     let mut all = Vec::new();
     for (name, content) in TEMPLATE.iter().chain(&BEFORE).chain(&AFTER) {
