@@ -1,6 +1,6 @@
 //! The host: what can be read of it, and what can be changed.
 //!
-//! Code that audits is handed [`Inspect`] only, so that it cannot alter. Paths are absolute and stay under
+//! Code that audits is handed `Inspect` only, so that it cannot alter. Paths are absolute and stay under
 //! the root folder, whatever links say.
 
 use std::ffi::OsString;

@@ -435,3 +435,20 @@ fn token_for_something_else_is_refused() {
         (401, "InvalidAuthenticationTokenAudience")
     );
 }
+
+#[test]
+fn missing_schemas_fail_in_ci() {
+    if !super::is_possible() {
+        return;
+    }
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_lab"))
+        .env("ARM_SCHEMAS", "/nonexistent")
+        .env("CI", "true")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(
+        !done.status.success() && said.contains("set ARM_SCHEMAS"),
+        "{said}"
+    );
+}
