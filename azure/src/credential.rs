@@ -1,7 +1,7 @@
 //! Who asks: an identity, and tokens for it that never make a caller wait without need.
 //!
 //! The credentials of the SDK fetch a token while the caller waits, and hold everybody else back meanwhile,
-//! even when a valid token is at hand. [`Prefetched`] fetches in the background instead. Tokens are kept in
+//! even when a valid token is at hand. `Prefetched` fetches in the background instead. Tokens are kept in
 //! memory that is wiped, are never written down, and show as nothing but their validity.
 //!
 //! A program that holds tokens should also say `prctl(PR_SET_DUMPABLE, 0)` when it starts, so that neither a

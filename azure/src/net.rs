@@ -1,6 +1,6 @@
 //! Which addresses a host may have, decided on the very addresses that are then connected to.
 //!
-//! The client looks names up through [`Addresses`] only, whenever it opens a connection. So there is no
+//! The client looks names up through `Addresses` only, whenever it opens a connection. So there is no
 //! moment between looking and connecting in which another answer could slip in (DNS rebinding).
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The wire: how a request leaves the machine, and what may come back.
 //!
 //! No proxy but the configured one, no redirects (a token goes where it was sent and nowhere else), no
-//! decompression, TLS with the system's roots, addresses vetted by [`Addresses`], a deadline for the
+//! decompression, TLS with the system's roots, addresses vetted by `Addresses`, a deadline for the
 //! connection and for every silence, and a limit to what an answer may hold.
 
 use std::error::Error as StdError;
